@@ -21,7 +21,7 @@ from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.training.batches import Batches, check_batch
 from nn_experiments.training.optimizers import Schedule
 from nn_experiments.training.sampling import Sampler
-from nn_experiments.training.trees import leaves
+from nn_experiments.training.trees import bytes_of, leaves
 
 __all__ = ["Law", "NotDiagnosable", "check_schedule", "digest", "law_of"]
 
@@ -171,8 +171,7 @@ def digest(batch: object) -> str:
     for path, value in leaves(batch):
         if isinstance(value, torch.Tensor):
             hashed.update(repr((path, value.dtype, tuple(value.shape))).encode())
-            plain = value.detach().cpu().to_dense() if value.layout is not torch.strided else value.detach().cpu()
-            hashed.update(plain.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())  # NumPy has no bfloat16
+            hashed.update(bytes_of(value if value.layout is torch.strided else value.detach().to_dense()))
         elif isinstance(value, np.ndarray):
             hashed.update(repr((path, value.dtype, value.shape)).encode())
             hashed.update(repr(value.tolist()).encode() if value.dtype.hasobject else value.tobytes())

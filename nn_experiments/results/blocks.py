@@ -299,19 +299,18 @@ def read_settings(root: Path) -> Settings:
         If the file is not complete JSON, or lacks the settings.
     """
     path = root / "experiment.json"
+    advice = "delete this file, and the command that made the run writes it again"
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(settings, dict) or not isinstance(settings.get("decides"), dict):
-            raise ValueError("it has no settings under 'decides'")
-        if not isinstance(settings.get("experiment", {}), dict):
-            raise ValueError("it has no settings under 'experiment'")
-        return cast(Settings, settings)
     except FileNotFoundError:
         raise FileNotFoundError(f"{root} holds no run: there is no experiment.json") from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{path} is not whole JSON: {error}; delete this file, and the command that made the run writes it again"
-        ) from error
+        raise ValueError(f"{path} is not whole JSON: {error}; {advice}") from error
+    if not isinstance(settings, dict) or not isinstance(settings.get("decides"), dict):
+        raise ValueError(f"{path} has no settings under 'decides'; {advice}")
+    if not isinstance(settings.get("experiment", {}), dict):
+        raise ValueError(f"{path} has no settings under 'experiment'; {advice}")
+    return cast(Settings, settings)
 
 
 #: Relative difference within which steps on other hardware or with other kernels agree; other learning rates differ by
@@ -322,7 +321,8 @@ SAME = 0.01
 def different_behaviour(recorded: Behaviour, other: Behaviour) -> str:
     """Return how two runs behave differently after T_1 T_2, in words, or an empty text if they do not.
 
-    Runs whose seeds differ are not compared: they draw other batches.
+    Tensors and metrics that only one of the runs has count as different. Runs whose seeds differ are not compared: they
+    draw other batches.
     """
     if recorded["seed"] != other["seed"]:
         return ""
@@ -330,10 +330,11 @@ def different_behaviour(recorded: Behaviour, other: Behaviour) -> str:
         ("moves by", recorded["moved"], other["moved"]),
         ("is", recorded["measured"], other["measured"]),
     ):
-        for name, value in now.items():
-            there = before.get(name, math.nan)
-            if not _close(value, there):
-                return f"after T_1 T_2, {name} {said} {value:.6g}, and {there:.6g} there"
+        for name in {**now, **before}:
+            if name not in now or name not in before:
+                return f"{name} is only {'here' if name in now else 'there'}"
+            if not _close(now[name], before[name]):
+                return f"after T_1 T_2, {name} {said} {now[name]:.6g}, and {before[name]:.6g} there"
     return ""
 
 

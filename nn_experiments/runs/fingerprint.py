@@ -22,6 +22,7 @@ from torch import nn
 
 from nn_experiments.training.reachable import global_names
 from nn_experiments.training.structure import own_attributes, structure
+from nn_experiments.training.trees import bytes_of
 
 __all__ = ["Fingerprint", "fingerprint"]
 
@@ -152,9 +153,7 @@ class Fingerprint:
         if obj.layout is not torch.strided or obj.is_meta or obj.is_quantized:
             self.unknown.append(f"{path} (a tensor of layout {obj.layout})")
             return
-        value = obj.detach().cpu().contiguous()
-        self._put("tensor", str(value.dtype), str(tuple(value.shape)))
-        self._put(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+        self._put("tensor", str(obj.dtype), str(tuple(obj.shape)), bytes_of(obj))
 
     def _function(self, function: types.FunctionType, path: str) -> None:
         if _of_library(function.__module__):

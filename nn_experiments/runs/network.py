@@ -256,7 +256,7 @@ def _check_name(name: str) -> None:
     text = name if isinstance(name, str) else ""
     if text in taken or text.startswith("-") or not METRIC_NAME.fullmatch(text.replace("-", "_")):
         raise ValueError(
-            "name must begin with a letter, have letters, digits, '_', '-' and '.' only, and not be one of the "
+            "name must begin with a letter or '_', have letters, digits, '_', '-' and '.' only, and not be one of the "
             f"catalogue's; got {name!r}"
         )
 
@@ -268,7 +268,8 @@ def _check_curves(curves: Sequence[Order | Average | Policy | str], measurement:
     for name in measurement.names:
         if not METRIC_NAME.fullmatch(name):
             raise ValueError(
-                f"the name of a metric begins with a letter and has letters, digits, '_' and '.' only; got {name!r}"
+                "the name of a metric begins with a letter or '_' and has letters, digits, '_' and '.' only; got "
+                f"{name!r}"
             )
     chosen = {}
     for given in curves:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from nn_experiments.training.reachable import ITERATORS, attributes, has_own_attributes, methods, reachable
+from nn_experiments.training.trees import bytes_of
 
 __all__ = ["Frozen", "changeable", "changed", "hidden_state", "iterators"]
 
@@ -106,8 +107,7 @@ def _frozen(part: object) -> Frozen | None:
     if isinstance(part, torch.Tensor):
         if part.numel() > LARGE or part.layout is not torch.strided or part.is_meta:
             return ("tensor", part._version, tuple(part.shape), id(part))
-        value = part.detach().cpu().contiguous()
-        return ("tensor", tuple(part.shape), str(part.dtype), value.reshape(-1).view(torch.uint8).numpy().tobytes())
+        return ("tensor", tuple(part.shape), str(part.dtype), bytes_of(part))
     if isinstance(part, np.ndarray):
         return ("array", part.shape, part.dtype.str, part.tobytes() if part.dtype != object else repr(part))
     if isinstance(part, (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)):

@@ -74,7 +74,7 @@ class ResetIfBetter:
         """Check the parameters."""
         if not isinstance(self.metric, str) or not METRIC_NAME.fullmatch(self.metric):
             raise ValueError(
-                "the name of a metric begins with a letter and has letters, digits, '_' and '.' only, got "
+                "the name of a metric begins with a letter or '_' and has letters, digits, '_' and '.' only, got "
                 f"{self.metric!r}"
             )
         check_integer("every", self.every, 1)

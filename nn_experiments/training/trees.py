@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 import torch
 from torch.utils._pytree import tree_map
 
-__all__ = ["flatten", "leaves", "numbers_in", "rows_of", "stack_trees", "tensors_of"]
+__all__ = ["bytes_of", "flatten", "leaves", "numbers_in", "rows_of", "stack_trees", "tensors_of"]
 
 Tree = TypeVar("Tree")
 
@@ -65,6 +65,20 @@ def flatten(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
     tensor([1., 1., 0.])
     """
     return torch.cat([value.reshape(-1) for value in tensors])
+
+
+def bytes_of(tensor: torch.Tensor) -> bytes:
+    r"""Return the bytes of the numbers of a tensor on any device, row by row; NumPy has no bfloat16.
+
+    A view that torch keeps as another tensor and a mark, such as ``x.conj()``, gives the bytes of its own numbers.
+
+    Examples
+    --------
+    >>> bytes_of(torch.tensor([1, 2], dtype=torch.uint8))
+    b'\x01\x02'
+    """
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    return plain.view(torch.uint8).numpy().tobytes() if plain.numel() else b""
 
 
 def tensors_of(tree: object) -> dict[str, torch.Tensor]:

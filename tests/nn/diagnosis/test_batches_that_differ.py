@@ -27,6 +27,8 @@ KINDS: dict[str, tuple[Any, Any, Any]] = {
     "shapes": (torch.ones(2, 3), torch.ones(3, 2), torch.ones(2, 3)),
     "bfloat16": (torch.ones(2).bfloat16(), torch.zeros(2).bfloat16(), torch.ones(2).bfloat16()),
     "one number": (torch.tensor(1.0), torch.tensor(2.0), torch.tensor(1.0)),
+    "conjugate views": (torch.tensor([1j]).conj(), torch.tensor([1j]), torch.tensor([complex(0, -1)])),
+    "negative views": (torch._neg_view(torch.ones(1)), torch.ones(1), -torch.ones(1)),
     "columns": (torch.eye(3)[:, 1], torch.eye(3)[:, 2], torch.eye(3)[1]),
     "sparse": (torch.eye(2).to_sparse(), torch.ones(2, 2).to_sparse(), torch.eye(2).to_sparse()),
     "gradients": (torch.ones(2, requires_grad=True), torch.zeros(2, requires_grad=True), torch.ones(2)),

@@ -61,7 +61,7 @@ def test_merge_looks_at_every_source_before_it_copies(tmp_path: Path, capsys: py
     ):
         with pytest.raises(ValueError, match=message):
             merge([good, bad], into)
-        assert main(["merge", str(good), str(bad), "--out", str(into)]) == 1
+        assert main(["merge", str(good), str(bad), "--out", str(into)]) == 2
         assert capsys.readouterr().out == ""
         assert not into.exists()
     assert main(["merge", str(good), str(good), "--out", str(into)]) == 0
@@ -198,6 +198,19 @@ def test_runs_that_look_the_same_and_behave_differently_are_not_mixed(change: di
     with pytest.raises(ValueError, match="behaves differently"):  # two sources, and a folder that has none of them
         merge([tmp_path / "here", tmp_path / "there"], tmp_path / "into")
     assert not (tmp_path / "into").exists()
+
+
+@pytest.mark.parametrize(("source", "target", "said"), [("one", "two", "there"), ("two", "one", "here")], ids=str)
+def test_a_metric_that_only_one_of_two_runs_has_is_a_difference_either_way(
+    tmp_path: Path, source: str, target: str, said: str
+) -> None:
+    """Otherwise the order of the folders would decide whether they are merged."""
+    for seed, (name, measured) in enumerate((("one", {"loss": 0.5}), ("two", {"loss": 0.5, "accuracy": 1.0}))):
+        about = {"seed": 0, "moved": {"w": 2.0}, "measured": measured}
+        store.write_settings(tmp_path / name / "abc", {"decides": {"a": 1}, "behaviour": about})
+        store.write_block(tmp_path / name / "abc", seed, "forward", block(1, 5))
+    with pytest.raises(ValueError, match=f"behaves differently: accuracy is only {said}"):
+        merge([tmp_path / source], tmp_path / target)
 
 
 def test_behaviour_is_compared_between_all_folders_and_not_with_the_first_alone(tmp_path: Path) -> None:

@@ -82,6 +82,10 @@ WORDS: dict[str, tuple[Any, tuple[str | bytes, ...]]] = {
     ),
     "a tensor": (torch.tensor([1, 2], dtype=torch.int16), ("tensor", "torch.int16", "(2,)", b"\x01\x00\x02\x00")),
     "a tensor without numbers": (torch.zeros(0, 3), ("tensor", "torch.float32", "(0, 3)", b"")),
+    "a conjugate view": (
+        torch.tensor([1 + 2j], dtype=torch.complex64).conj(),  # 1.0 and -2.0 as the standard of floats writes them
+        ("tensor", "torch.complex64", "(1,)", b"\x00\x00\x80\x3f\x00\x00\x00\xc0"),
+    ),
     "a tensor of one number": (torch.tensor(True), ("tensor", "torch.bool", "()", b"\x01")),
     "a path": (Path("a/b"), ("path", "a/b")),
     "a logger": (logging.getLogger("a.b"), ("logger", "a.b")),

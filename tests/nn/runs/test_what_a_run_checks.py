@@ -28,7 +28,7 @@ def test_names_of_runs(name: str) -> None:
 @pytest.mark.parametrize("name", [*TAKEN, "", "1", "12", "1a", "a b", "a/b", "-a", ".a", "ä", None, 3, b"a"], ids=repr)
 def test_names_that_no_run_may_have(name: Any) -> None:
     """A command would take one that begins with a dash for an option."""
-    with pytest.raises(ValueError, match="name must begin with a letter"):
+    with pytest.raises(ValueError, match="name must begin with a letter or '_'"):
         network._check_name(name)
 
 
@@ -47,7 +47,7 @@ def test_curves_have_one_name_each_in_the_order_given() -> None:
         with pytest.raises(ValueError, match="curves must be a list of orders, averages and policies"):
             network._check_curves(wrong, measured("loss"))  # type: ignore[arg-type]
     for name in ("a b", "1a", "", "a-b"):
-        with pytest.raises(ValueError, match="the name of a metric begins with a letter"):
+        with pytest.raises(ValueError, match="the name of a metric begins with a letter or '_'"):
             network._check_curves(["forward"], measured("loss", name))
     assert network._check_curves(["forward"], measured("a.b_1", "_c")) == ("forward",)
 

@@ -40,7 +40,7 @@ OF_RUN: dict[str, tuple[str, Any, Any, type[Exception], str]] = {
     "half a worker": ("workers", 0, 1.5, ValueError, "workers must be an integer of at least 0, got 1.5"),
     "a time limit in words": ("time_limit", 1000, "a", ValueError, "time_limit must be a number >= 0, got 'a'"),
     "a block in words": ("block_seconds", 1.0, "a", ValueError, "block_seconds must be a number > 0, got 'a'"),
-    "a number as the name": ("name", "net", 3, ValueError, "name must begin with a letter, .*; got 3"),
+    "a number as the name": ("name", "net", 3, ValueError, "name must begin with a letter or '_', .*; got 3"),
     "a number as the description": (
         "describe",
         {"step": 1},

@@ -404,6 +404,7 @@ def test_lists_and_dictionaries_of_other_classes_keep_what_has_been_put_in() -> 
         (np.array([1, "a"], object), np.array([2, "a"], object)),
         (torch.zeros(2), torch.ones(2)),
         (torch.zeros(2), torch.zeros(2, 1)),
+        (torch.tensor([1j]).conj(), torch.tensor([1j])),
         (torch.zeros(2), torch.zeros(2, dtype=torch.int32)),
         (np.random.default_rng(0), np.random.default_rng(1)),
         (np.random.RandomState(0), np.random.RandomState(1)),

@@ -217,7 +217,7 @@ ROWS: dict[str, Row] = {
         "loss",
         3,
         ValueError,
-        "the name of a metric begins with a letter and has .*, got 3",
+        "the name of a metric begins with a letter or '_' and has .*, got 3",
     ),
     "eps of a policy in words": (StopWhenSettled, 1.0, "a", ValueError, "eps must be a finite number > 0, got 'a'"),
     "dropout in words": (
