@@ -20,7 +20,7 @@ from contraction.certificates.hypotheses import (
     search_declared,
     start_distance,
 )
-from contraction.certificates.majorants import Geometric, GeometricMoment, Majorant, MeanSquareMoments
+from contraction.certificates.majorants import Geometric, GeometricMoment, Majorant, MeanSquareMoments, Smaller
 from contraction.certificates.mean_square import certify_mean_square
 from contraction.certificates.moments import search_declared_moments, search_second_moments
 from contraction.certificates.norms import certify_common_norm
@@ -218,7 +218,7 @@ def _uniform(
             search_second_moments(family, reference, given, seed)
     tried: tuple[str, ...] = ()
     if moment == 2 and ball is None:
-        result, tried = _in_mean_square(family, reference, begin, None if space == family.space else space)
+        result, tried = _in_mean_square(family, reference, begin, None if space == family.space else space, k)
         if result is not None and (k is None or result.k < k.value * (1 - 2.0**-30)):
             return result
     if k is None or k.value >= 1:
@@ -249,11 +249,11 @@ def _uniform(
 
 
 def _in_mean_square(
-    family: RandomOperator, reference: NDArray, begin: NDArray | None, space: Space | None
+    family: RandomOperator, reference: NDArray, begin: NDArray | None, space: Space | None, k: Constant | None
 ) -> tuple[ErrorBound | None, tuple[str, ...]]:
     """Return the bound with the smallest mean-square factor, in ``space`` (None: the family's), and what was tried."""
-    known = certify_mean_square(family, reference, begin) if space is None else None
-    if known is not None and isinstance(known.majorant, MeanSquareMoments):
+    known = certify_mean_square(family, reference, begin, k) if space is None else None
+    if known is not None and isinstance(known.majorant, MeanSquareMoments | Smaller):
         return known, ()  # exact
     result, tried = certify_in_norm(family, reference, begin, space)
     if result is None or (known is not None and known.k <= result.k * (1 + 2.0**-30)):

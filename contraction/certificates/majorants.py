@@ -35,6 +35,7 @@ __all__ = [
     "MeanSquareMoments",
     "PMean",
     "PMeanBlocks",
+    "Smaller",
     "WithinSeen",
 ]
 
@@ -259,6 +260,23 @@ def _near_one(x: NDArray, error: float) -> tuple[NDArray, float, int]:
     power = math.frexp(max(norm_of_entries(x), error))[1]
     with np.errstate(under="ignore"):
         return np.ldexp(x, -power), float(np.ldexp(error, -power)), power
+
+
+@dataclass(frozen=True, eq=False)
+class Smaller(Majorant):
+    """The smaller of two bounds on the same distance, both of which hold."""
+
+    one: Majorant
+    other: Majorant
+
+    @property
+    @override
+    def formula(self) -> str:
+        return f"min({self.one.formula}, {self.other.formula})"
+
+    @override
+    def bound(self, n: NDArray) -> Numbers:
+        return np.minimum(self.one.bound(n), self.other.bound(n))
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_positive
 from contraction.certificates.best_norm import iterated_norm
-from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
+from contraction.certificates.error_bound import WEAKEST, ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import displacement_constant, start_distance
-from contraction.certificates.majorants import Geometric, MeanSquareMoments
+from contraction.certificates.majorants import Geometric, MeanSquareMoments, Smaller
 from contraction.maps.arrays import check_weights, square_matrices
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
@@ -124,21 +124,34 @@ def _size(x: NDArray) -> float:
     return norm_of_entries(x)
 
 
-def certify_mean_square(family: RandomOperator, theta: NDArray, start: NDArray | None) -> ErrorBound | None:
-    """Return the bound in mean square, p = 2; None if neither second moments nor a factor below 1 are known."""
+def certify_mean_square(
+    family: RandomOperator, theta: NDArray, start: NDArray | None, common: Constant | None = None
+) -> ErrorBound | None:
+    """Return the bound in mean square, p = 2; None if neither second moments nor a factor below 1 are known.
+
+    Parameters
+    ----------
+    family, theta, start
+        As in `contraction.certify`.
+    common
+        A factor of all maps in the family's metric, if one is known. Where it gives less than the exact second moments
+        with their bounds on rounding, the certificate takes the smaller of the two.
+    """
     if not family.is_iid or theta.dtype == object:
         return None
     if type(family.space) is Euclidean and theta.shape[-1] <= EXACT_DIM:
         moments = family.second_moments()
         if moments is not None and moments.radius < 1 and len(moments.Eb) == theta.shape[-1]:
-            return _exact(family, moments, theta, start)
+            return _exact(family, moments, theta, start, common)
     rho = family.mean_square_factor
     if rho is not None and rho.value < 1:
         return _textbook(family, rho, theta, start)
     return None
 
 
-def _exact(family: RandomOperator, moments: SecondMoments, theta: NDArray, start: NDArray | None) -> ErrorBound | None:
+def _exact(
+    family: RandomOperator, moments: SecondMoments, theta: NDArray, start: NDArray | None, common: Constant | None
+) -> ErrorBound | None:
     reference = theta if start is None else start
     with np.errstate(all="ignore"):
         about = moments.about(reference.astype(float))
@@ -151,17 +164,32 @@ def _exact(family: RandomOperator, moments: SecondMoments, theta: NDArray, start
         majorant = exact_mean_square(moments, reference.astype(float))
     except NotCertified:
         return None
+    rho = _factor(family, len(theta), origin, common)
+    geometric = None if rho is None else Geometric(rho.value, D.value)
+    tiny = geometric is not None and geometric.bound(np.array(0)) < majorant.bound(np.array(0))
+    hypotheses = ("i.i.d. affine maps with finite second moments, r < 1",)
     return certificate_or_estimate(
-        {"rate": rate, "D": D},
+        {"rate": rate, "D": D, "rho": rho if tiny else None},
         statement="mean-square contraction, exact moments",
         k=rate.value,
         D=D.value,
         target="θ*",
-        majorant=majorant,
+        majorant=Smaller(majorant, geometric) if tiny and geometric is not None else majorant,
         distance=repr(family.space),
-        hypotheses=("i.i.d. affine maps with finite second moments, r < 1",),
+        hypotheses=(*hypotheses, "E d(Tx, Ty)² ≤ rho² d(x, y)² for all x, y") if tiny else hypotheses,
         p=2.0,
     )
+
+
+def _factor(family: RandomOperator, d: int, origin: Origin, common: Constant | None) -> Constant | None:
+    """Return the smallest factor below 1 in mean square that is known as well as ``origin``, rounded up."""
+    known = [c for c in (family.mean_square_factor, common) if c is not None and c.value < 1]
+    trusted = [c for c in known if WEAKEST.index(c.origin) <= WEAKEST.index(origin)]
+    if not trusted:
+        return None
+    least = min(trusted, key=lambda c: float(c.value))
+    value = float(round_up(float(least.value), 64 * d))
+    return Constant(value, least.origin, least.source) if value < 1 else None
 
 
 def _displacement(

@@ -12,6 +12,7 @@ from scipy import special
 
 from contraction.arguments import check_finite, check_positive
 from contraction.families.noise import Noise, power
+from contraction.maps.rounding import log_gamma_up, root_of_log_up, round_up
 from contraction.types import override
 
 __all__ = ["Cauchy", "Laplace", "LogHeavy", "Student"]
@@ -85,6 +86,14 @@ class Laplace(_Symmetric):
 
     def _unit(self, p: float) -> float:
         return float(special.gamma(p + 1))
+
+    @override
+    def _norm_by_logarithms(self, p: float, about: float) -> float:
+        """Return |center - about| + scale Γ(p + 1)^(1/p)."""
+        if p < 1:
+            return math.inf
+        root = root_of_log_up(log_gamma_up(p + 1), p)
+        return float(round_up(abs(self.center - about) + self.scale * root, 8))
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:

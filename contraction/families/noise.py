@@ -18,7 +18,7 @@ from scipy import special
 from contraction.arguments import check_finite, check_positive
 from contraction.families._checks import is_exact, symmetric_matrix
 from contraction.maps.constants import Origin
-from contraction.maps.rounding import EPS, euclidean_norm, power_mean
+from contraction.maps.rounding import EPS, euclidean_norm, log_gamma_up, power_mean, root_of_log_up, round_up
 from contraction.maps.stated import overridden
 from contraction.types import Number, override
 
@@ -118,12 +118,17 @@ class Noise:
         """
         return None
 
+    def _norm_by_logarithms(self, p: float, about: float) -> float:
+        """Return an upper bound on (E |epsilon - about|^p)^(1/p) that no power overflows; inf if none is known."""
+        return math.inf
+
     def absolute_norm(self, p: float, about: float = 0.0) -> float:
         """(E |epsilon - about|^p)^(1/p) for p > 0, ``inf`` if it is infinite: a bound where `moment` is one.
 
         It is never below the true value because powers of small numbers underflow. A moment below 2^-1000, which they
         may have spoilt, is not used: the bound is then the largest distance in the support or, for a law that cannot be
-        scaled, the root of 2^-1000 if that is smaller.
+        scaled, the root of 2^-1000 if that is smaller. Nor is a moment that overflows: `Gaussian` and `Laplace` have a
+        bound by the logarithm of Γ for it.
 
         Examples
         --------
@@ -138,7 +143,7 @@ class Noise:
             norm = power(moment, 1 / p)
         else:
             least = 2.0 ** (-1000 / p) if scaled is None and moment < 1 else math.inf
-            norm = min(least, law.reach(np.array([center])))
+            norm = min(least, law.reach(np.array([center])), law._norm_by_logarithms(p, center))
         with np.errstate(over="ignore"):
             return float(np.ldexp(norm, e))
 
@@ -232,6 +237,14 @@ class Gaussian(Noise):
         return (
             front * float(special.gamma((p + 1) / 2)) / math.sqrt(math.pi) * float(special.hyp1f1(-p / 2, 0.5, -ratio))
         )
+
+    @override
+    def _norm_by_logarithms(self, p: float, about: float) -> float:
+        """Return |center - about| + sd ‖Z‖_p for a standard normal Z, with E |Z|^p = 2^(p/2) Γ((p + 1)/2) / √π."""
+        if p < 1:
+            return math.inf
+        root = root_of_log_up(log_gamma_up((p + 1) / 2) - math.log(math.pi) / 2, p)
+        return float(round_up(abs(self.center - about) + self.sd * math.sqrt(2) * root, 8))
 
     @override
     def _shifted_and_scaled(self, about: float) -> tuple[Noise, int] | None:

@@ -38,7 +38,8 @@ class OwnLossSteps(RandomOperator):
     data
         Arrays with one entry per row of data along the first axis; ``loss`` gets one entry of each.
     dim
-        The number of parameters d: ``loss`` gets θ of shape (d,).
+        The number of parameters d: ``loss`` gets θ of shape (d,). A parameter that it does not use is moved by weight
+        decay alone, and without decay by nothing, so that no map contracts.
     h
         Learning rate > 0.
     batches

@@ -27,6 +27,7 @@ NoiseLike: TypeAlias = Noise | rv_frozen | Callable[[np.random.Generator, tuple[
 __all__ = ["FunctionNoise", "NoiseLike", "ScipyNoise", "as_noise"]
 
 ROOM = 1 + 2.0**-30  # scipy's closed forms are assumed to be accurate to nine digits
+MANY = 64  # moments of a higher order are not found from all smaller ones
 
 
 class ScipyNoise(Noise):
@@ -118,14 +119,34 @@ class ScipyNoise(Noise):
             square = self.variance + power(abs(self._mean - about), 2) if math.isfinite(self._variance) else math.inf
             return ROOM * square if p == 2 else ROOM * square ** (p / 2)
         m = 2 * math.ceil(p / 2)
-        with np.errstate(all="ignore"):  # scipy multiplies numbers that are too large
-            raw = [_real(self.law.moment(k)) if k else 1.0 for k in range(m + 1)]
-        if not np.all(np.isfinite(raw)):
+        total, (low, high) = self._even_moment(m, about), self.interval
+        farthest = ROOM * power(max(abs(low - about), abs(high - about)), p)
+        return min(total ** (p / m) if total >= least_moment(self.law, m, about) else math.inf, farthest)
+
+    def _even_moment(self, m: int, about: float) -> float:
+        """Return an upper bound on E |X - about|^m for even m, ``inf`` if it is infinite, by SciPy's raw moments.
+
+        SciPy is asked for those of the law with loc = 0 and scale = 1, since it asks itself for all smaller ones if loc
+        is not 0. Up to m = `MANY` the moment about another point is the sum of the binomial formula. Beyond, it is
+        bounded by the m-th raw moment alone, with the triangle inequality: many laws integrate numerically, and the
+        numbers of the sum overflow.
+        """
+        shapes, loc, scale = self.law.dist._parse_args(*self.law.args, **self.law.kwds)
+        shift = (about - float(loc)) / float(scale)
+
+        def raw(k: int) -> float:
+            with np.errstate(all="ignore"):  # scipy multiplies numbers that are too large
+                return _real(self.law.dist.moment(k, *shapes)) if k else 1.0
+
+        if not 0 <= (last := raw(m)) < math.inf:
             return math.inf
-        terms = [math.comb(m, k) * raw[k] * (-about) ** (m - k) for k in range(m + 1)]
-        size = math.fsum(map(abs, terms))
-        total = math.fsum(terms) + size * (ROOM - 1)
-        return total ** (p / m) if total >= least_moment(self.law, m, about) else math.inf
+        if shift == 0 or m > MANY:
+            return power(float(scale) * (power(last, 1 / m) + abs(shift)), m) * (ROOM + m * 2.0**-48)
+        powers = [power(abs(shift), m - k) * (-math.copysign(1, shift)) ** (m - k) for k in range(m)]
+        terms = [*(math.comb(m, k) * raw(k) * powers[k] for k in range(m)), last]
+        if not np.all(np.isfinite(terms)):
+            return math.inf
+        return power(float(scale), m) * (math.fsum(terms) + math.fsum(map(abs, terms)) * (ROOM - 1))
 
     @override
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray:

@@ -133,3 +133,29 @@ def test_a_number_of_a_row_that_is_taken_for_an_array_is_refused(loss):
         ct.MapRefused, match=r"written for one row of data, where a number is not an array: .* in place"
     ):
         OwnLossSteps(loss, ([0.7, -1.3],), 2, h=0.1, batches=[[0, 1]])
+
+
+def logistic(theta, x, y):
+    return np.log1p(np.exp(-y * theta[0] * x))
+
+
+def test_a_parameter_that_the_loss_does_not_use_is_moved_by_weight_decay_alone():
+    """So statements on it are true: with decay its map is multiplication by 1 - h ρ = 0.95, without it the identity."""
+    data, batches = ([2.0, -1.0, 1.0, 2.0], [1.0, 1.0, 1.0, -1.0]), [[0, 1], [2, 3]]
+    one = OwnLossSteps(logistic, data, 1, h=0.1, batches=batches, ridge=0.5)
+    two = OwnLossSteps(logistic, data, 2, h=0.1, batches=batches, ridge=0.5)
+    for rows in two.batches:
+        assert two.apply(np.array([0.3, 0.7]), rows) == pytest.approx(
+            [*one.apply(np.array([0.3]), rows), 0.95 * 0.7], rel=1e-14
+        )
+    region = ct.find_region(two, [0.0, 0.0])
+    certificate = ct.certify(two, region.center, region=region)
+    assert 0.95 <= certificate.k < 1
+
+
+@pytest.mark.control
+def test_without_weight_decay_such_a_parameter_has_no_certificate():
+    data, batches = ([2.0, -1.0, 1.0, 2.0], [1.0, 1.0, 1.0, -1.0]), [[0, 1], [2, 3]]
+    two = OwnLossSteps(logistic, data, 2, h=0.1, batches=batches)
+    with pytest.raises(ct.NotCertified):
+        ct.certify(two, [0.0, 0.0], region=ct.RotatedBox([0.0, 0.0], [0.5, 0.5]))
