@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
-from contraction.files import write_what_the_terminal_lacks
+from contraction.command_line import DONE, REFUSED, run_command
 
 __all__ = ["main"]
 
@@ -33,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status of the command: 0 for success, 1 if something fails, 2 for invalid input, 3 for a run that a
-        time limit stopped, 130 if it was interrupted. Where ``networks`` refuses the value of an option, it is 1.
+        The exit status of the command: 0 for success, 1 if something fails, 2 if what was asked for is refused, 3 for a
+        run that a time limit stopped, 130 if it was interrupted (docs/reference/commands.md).
 
     Examples
     --------
@@ -42,7 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     training-in-reverse 0.2.0
     0
     """
-    write_what_the_terminal_lacks()
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["theory"]:
         from contraction.__main__ import main as theory
@@ -55,22 +53,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:1] == ["--version"]:
         from contraction import __version__
 
-        _say(f"training-in-reverse {__version__}")
-        return 0
+        return _say(f"training-in-reverse {__version__}")
     if words[:1] in (["--help"], ["-h"]):
-        _say(USAGE)
-        return 0
+        return _say(USAGE)
     found = f"\n\nunknown command {words[0]!r}; the known ones are theory and networks" if words else ""
     print(USAGE + found, file=sys.stderr)
-    return 2
+    return REFUSED
 
 
-def _say(text: str) -> None:
-    """Print a text, unless the reader has closed the pipe, as ``… | head`` does."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _say(text: str) -> int:
+    def say() -> int:
+        print(text)
+        return DONE
+
+    return run_command(say, name="training-in-reverse", interrupted="interrupted")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contraction import __version__
-from contraction.files import write_what_the_terminal_lacks
+from contraction.command_line import DONE, FAILED, run_command
 
 if TYPE_CHECKING:
     from contraction.statements import Statement, Verdict
@@ -23,27 +24,14 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0 (success), 1 (a statement fails), 2 (invalid input, or too little memory) or 130 (interrupted).
+        0 (success), 1 (a statement fails, or the command cannot end), 2 (it is refused) or 130 (interrupted).
     """
-    write_what_the_terminal_lacks()
+    return run_command(functools.partial(_run, argv), name="contraction", interrupted="contraction: interrupted")
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
-    try:
-        status = arguments.run(arguments)
-        sys.stdout.flush()
-        return status
-    except KeyboardInterrupt:
-        print("contraction: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of the output has exited, as in `… | head`
-        sys.stderr.close()
-        return 0
-    except MemoryError as error:
-        print(f"contraction: there is not enough memory for this: {error}", file=sys.stderr)
-        return 2
-    except (OSError, KeyError, ValueError, ImportError) as error:
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"contraction: {message}", file=sys.stderr)
-        return 2
+    return arguments.run(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,7 +120,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             print(f"FAILED {v.failure}", file=sys.stderr)
     for name, wrong in undetected:
         print(f"NOT DETECTED {name}: the check holds with the wrong claim “{wrong}”", file=sys.stderr)
-    return 0 if all(v.holds for v in verdicts) and not undetected else 1
+    return DONE if all(v.holds for v in verdicts) and not undetected else FAILED
 
 
 def _chosen(names: Sequence[str], folder: str | None) -> tuple[Sequence[Statement], Sequence[Oracle]]:
@@ -209,7 +197,7 @@ def _errata(arguments: argparse.Namespace) -> int:
     print(text, end="")
     for v in failed:
         print(f"FAILED {v.failure}", file=sys.stderr)
-    return 0 if all(v.holds for v in refutations.values()) and not failed else 1
+    return DONE if all(v.holds for v in refutations.values()) and not failed else FAILED
 
 
 def _rates(arguments: argparse.Namespace) -> int:
@@ -217,7 +205,7 @@ def _rates(arguments: argparse.Namespace) -> int:
 
     for path in draw_all(arguments.out, arguments.names):
         print(path)
-    return 0
+    return DONE
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -231,7 +219,7 @@ def _report(arguments: argparse.Namespace) -> int:
     if missing:
         print(f"contraction: made the folder {Path(page).parent}", file=sys.stderr)
     print(path)
-    return 0 if holds else 1
+    return DONE if holds else FAILED
 
 
 if __name__ == "__main__":

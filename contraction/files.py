@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
 import struct
-import sys
 import tempfile
 import zipfile
 import zlib
@@ -19,7 +17,6 @@ __all__ = [
     "replacing",
     "write_atomically",
     "write_text",
-    "write_what_the_terminal_lacks",
 ]
 
 #: What NumPy, zipfile and json raise for files that are truncated, altered or made to harm: wrong checksums and
@@ -41,16 +38,6 @@ UNREADABLE = (
 )
 
 
-def write_what_the_terminal_lacks() -> None:
-    """Make standard output write a character that its encoding lacks by its number, in place of an error.
-
-    Standard error does so from the start. Output that is not a terminal has the encoding of the system, which need not
-    know Greek letters.
-    """
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
 def check_writable_folder(folder: str | os.PathLike) -> Path:
     """Create the folder if needed and return it; raise an OSError that names it if it is not writable."""
     path = Path(folder)
@@ -59,7 +46,10 @@ def check_writable_folder(folder: str | os.PathLike) -> Path:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise OSError(f"the output folder {str(path)!r} cannot be written: {error.strerror or error}") from error
+        text = f"the output folder {str(path)!r} cannot be written: {error.strerror or error}"
+        known = type(error)(text)  # a PermissionError remains one
+        known.errno = error.errno
+        raise known from error
     return path
 
 
@@ -84,12 +74,14 @@ def replacing(path: str | os.PathLike, *, suffix: str = ".part") -> Iterator[Pat
 
     Raises
     ------
+    IsADirectoryError
+        If ``path`` is a folder.
     OSError
         If the file cannot be written; the message contains the path, also for errors such as a full disk.
     """
     path = Path(path)
     if path.is_dir():
-        raise OSError(f"the output {str(path)!r} is a folder: give the name of a file in it")
+        raise IsADirectoryError(f"the output {str(path)!r} is a folder: give the name of a file in it")
     check_writable_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=suffix, dir=path.parent)
     os.close(handle)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from contraction.files import write_what_the_terminal_lacks
+from contraction.command_line import DONE, INTERRUPTED, UNFINISHED, run_command
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.paper.curve_kinds import KINDS
 from nn_experiments.results.curves import DEFAULT_OUT
@@ -225,10 +224,10 @@ def _list(args: argparse.Namespace) -> int:
         raise ValueError("list takes either a figure or --out")
     if args.out:
         print(*run_rows(args.out), sep="\n")
-        return 0
+        return DONE
     for row in settings_lines(catalogue.find(args.figure)) if args.figure else figure_rows():
         print(row)
-    return 0
+    return DONE
 
 
 def _data(args: argparse.Namespace) -> int:
@@ -249,7 +248,7 @@ def _data(args: argparse.Namespace) -> int:
         held = data.held
         runs = "; ".join(data.purposes)
         print(f"  a subset: only {held[0]} training and {held[1]} test items are in this folder, for {runs}")
-    return 0
+    return DONE
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -273,7 +272,7 @@ def _export(args: argparse.Namespace) -> int:
             f"{'; '.join(data.purposes)}"
         )
     print(f"run these with --data-dir {args.into}")
-    return 0
+    return DONE
 
 
 def _changes(args: argparse.Namespace) -> dict[str, str]:
@@ -285,17 +284,26 @@ def _merge(args: argparse.Namespace) -> int:
 
     for source, merged in zip(args.sources, merge(args.sources, args.out), strict=True):
         print(f"{source}: {merged}")
-    return 0
+    return DONE
 
 
 def _record(args: argparse.Namespace) -> int:
     from nn_experiments.results.load import load
-    from nn_experiments.results.records import check_beside_runs, check_keeps, joined, load_record, record_path
+    from nn_experiments.results.records import (
+        check_beside_runs,
+        check_keeps,
+        check_tag,
+        joined,
+        load_record,
+        record_path,
+    )
 
     figure = catalogue.find(args.figure)
     path = record_path(figure.experiment, args.results, args.tag)
     check_beside_runs(path, figure.experiment)
     curves = load(figure.experiment, out=args.out, run_id=args.run_id)
+    if args.tag is None:
+        check_tag(path, curves, args.out)
     if args.add and path.exists():
         curves, differing = joined(load_record(path), curves)
         if differing:
@@ -304,7 +312,7 @@ def _record(args: argparse.Namespace) -> int:
         check_keeps(path, curves)
     curves.save(path)
     print(f"{path}: seeds {curves.seeds}, orders {', '.join(curves.orders)}, {path.stat().st_size / 1e6:.2f} MB")
-    return 0
+    return DONE
 
 
 def _progress(draw: int, n: int | None, steps: object) -> str:
@@ -340,10 +348,10 @@ def _increments(args: argparse.Namespace) -> int:
             )
         except KeyboardInterrupt:
             print("interrupted; a GPU runs all draws at once, and nothing of them is kept", file=sys.stderr)
-            return 130
+            return INTERRUPTED
     increments.save(path)
     print(*summary(increments, args.tag), path, sep="\n")
-    return 0
+    return DONE
 
 
 def _study(args: argparse.Namespace) -> int:
@@ -353,13 +361,13 @@ def _study(args: argparse.Namespace) -> int:
     if args.name is None:
         for name, (what, _) in STUDIES.items():
             print(f"{name}: {what}")
-        return 0
+        return DONE
     say = functools.partial(print, file=sys.stderr)
     path = run_study(args.name, args.out, seeds=args.seeds, data_dir=args.data_dir, report=say)
     if seconds := load_study(path).about["processor_seconds"]:
         say(f"{args.name} took {seconds / 60:.1f} minutes of processor time in all")
     print(path)
-    return 0
+    return DONE
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -404,39 +412,27 @@ def _run(args: argparse.Namespace) -> int:
     )
     if args.dry_run:
         print(run.foresee(request, options))
-        return 0
+        return DONE
     outcome = run.run(request, options, report=show())
     state = "complete" if not outcome.missing else f"{outcome.missing} blocks are still missing: run it again"
     print(f"{figure.name} in {outcome.root}: {outcome.made} blocks in {outcome.seconds:.0f} s; {state}")
-    return 0 if not outcome.missing else 3
+    return DONE if not outcome.missing else UNFINISHED
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit status (0 done, 1 error, 3 stopped with work left, 130 interrupted)."""
-    write_what_the_terminal_lacks()
+    """Run a command; return its exit status: 0 done, 1 failed, 2 refused, 3 stopped with work left, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    try:
-        if words[:2] == ["plot", "increments"]:
-            return int(importlib.import_module("nn_experiments.report.increments").main(words[2:]) or 0)
-        if words and words[0] in OWN_ARGUMENTS:
-            return int(importlib.import_module(OWN_ARGUMENTS[words[0]]).main(words[1:]) or 0)
-        args = _arguments().parse_args(words)
-        commands = {"list": _list, "run": _run, "merge": _merge, "data": _data, "record": _record}
-        commands |= {"increments": _increments, "study": _study}
-        status = commands[args.command](args)
-        sys.stdout.flush()
-        return status
-    except KeyboardInterrupt:
-        resumes = words[:1] in (["run"], ["increments"], ["study"])
-        kept = "the same command goes on from here" if resumes else "nothing of this command is kept"
-        print(f"interrupted; {kept}", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader closed the pipe, as `… | head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except MemoryError as error:
-        print(f"error: there is not enough memory for this: {error}", file=sys.stderr)
-        return 1
-    except (TypeError, ValueError, OSError, ModuleNotFoundError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    resumes = words[:1] in (["run"], ["increments"], ["study"])
+    kept = "the same command goes on from here" if resumes else "nothing of this command is kept"
+    return run_command(functools.partial(_command_of, words), name="error", interrupted=f"interrupted; {kept}")
+
+
+def _command_of(words: Sequence[str]) -> int:
+    if words[:2] == ["plot", "increments"]:
+        return int(importlib.import_module("nn_experiments.report.increments").main(words[2:]) or 0)
+    if words and words[0] in OWN_ARGUMENTS:
+        return int(importlib.import_module(OWN_ARGUMENTS[words[0]]).main(words[1:]) or 0)
+    args = _arguments().parse_args(words)
+    commands = {"list": _list, "run": _run, "merge": _merge, "data": _data, "record": _record}
+    commands |= {"increments": _increments, "study": _study}
+    return commands[args.command](args)

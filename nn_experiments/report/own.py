@@ -14,21 +14,23 @@ from contraction.report.html import Section, figure_html, table_html
 from nn_experiments.analysis.run_summary import recorded_grid
 from nn_experiments.paper import curve_names
 from nn_experiments.report.panels import draw_panel, logarithmic
-from nn_experiments.results.blocks import read_settings
 from nn_experiments.results.curves import Curves
 from nn_experiments.results.load import load
+from nn_experiments.results.run_folders import settings_of_runs
 
 __all__ = ["own_results", "own_section", "plot"]
 
 
 def own_results(folder: Path, name: str | None = None) -> list[Curves]:
-    """Return the runs of users' networks in a folder that have a finished block, or those of one name."""
+    """Return the runs of users' networks in a folder that have a finished block, or those of one name.
+
+    Runs whose settings cannot be read are left out.
+    """
     runs = []
-    for path in sorted(folder.glob("*/experiment.json")):
-        settings = read_settings(path.parent)
-        wanted = settings.get("own") and (name is None or settings["experiment"]["name"] == name)
-        if wanted and any(path.parent.glob("*/*/*.npz")):
-            runs.append(load(path.parent))
+    for root, settings in settings_of_runs(folder).items():
+        wanted = settings.get("own") and (name is None or settings.get("experiment", {}).get("name") == name)
+        if wanted and any(root.glob("*/*/*.npz")):
+            runs.append(load(root))
     return runs
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from contraction.command_line import DONE, FAILED, REFUSED
 from contraction.files import check_writable_folder, write_text
 from contraction.report.html import Section, compose, figure_html, table_html
 from nn_experiments.analysis import Circumstances, Finding, Pairing, findings
@@ -34,6 +35,7 @@ from nn_experiments.report.own import own_results, own_section
 from nn_experiments.report.studies import STUDY_TITLES, draw_study, study_table
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import FigureResults, find_results
+from nn_experiments.results.run_folders import warn_of_unreadable_runs
 from nn_experiments.results.studies import Study, find_studies
 
 __all__ = ["figure_section", "main", "network_sections", "verdict_rows"]
@@ -354,19 +356,21 @@ def main(words: Sequence[str]) -> int:
     Returns
     -------
     int
-        The exit status: 0, or 1 if a statement of the theory fails or there are no results of networks (with a line on
-        standard error). If there are neither results nor sections of the theory, nothing is written.
+        The exit status: 0, 1 if a statement of the theory fails, otherwise 2 if there are no results of networks (with
+        a line on standard error). If there are neither results nor sections of the theory, nothing is written.
     """
     args = _arguments().parse_args(words)
     page = args.page or args.out / "report.html"
     results = find_results([args.out, args.results])
     own_runs = [(curves, args.out) for curves in own_results(args.out)]
+    for folder in dict.fromkeys([args.out, args.results]):
+        warn_of_unreadable_runs(folder)
     studies = find_studies([args.out, args.results])
     missing = f"No results in {args.out} or {args.results}. To compute some: python -m nn_experiments run fig4"
     if not results and not own_runs and not studies:
         print(missing, file=sys.stderr)
         if args.no_theory:
-            return 1
+            return REFUSED
     check_writable_folder(page.parent)
     sections, holds = [], True
     if not args.no_theory:
@@ -381,4 +385,6 @@ def main(words: Sequence[str]) -> int:
         print(f"{curves!r}, from the folder {folder}")
     for result in results:
         print(f"{result.entry.name}: {circumstances(result.curves, result.entry).label()}. {_origin(result)}")
-    return 0 if holds and (results or own_runs or studies) else 1
+    if not holds:
+        return FAILED
+    return DONE if results or own_runs or studies else REFUSED

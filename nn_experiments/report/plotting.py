@@ -26,7 +26,7 @@ from nn_experiments.report.own import own_results, plot
 from nn_experiments.report.studies import STUDY_TITLES, draw_study
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import find_results, load_figure
-from nn_experiments.results.run_folders import describe_runs
+from nn_experiments.results.run_folders import describe_runs, warn_of_unreadable_runs
 from nn_experiments.results.studies import load_study, study_path
 
 __all__ = ["main"]
@@ -111,6 +111,7 @@ def _study(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
 def _overview(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
     """Return the name of the overview and the picture: one seed of every figure, of its own settings if possible."""
     _check_no_choices(args, "overview draws every figure as it is")
+    warn_of_unreadable_runs(args.out)
     first: dict[str, tuple[Curves, Figure]] = {}
     for result in find_results([args.out]):
         first.setdefault(result.entry.name, (result.curves, result.entry))
@@ -147,6 +148,7 @@ def _own_network(args: argparse.Namespace) -> tuple[str, dict[str, Picture]] | N
         return None
     if args.tag is not None:
         raise ValueError(f"{args.figure} is a run of your own, and a tag is that of a record: choose a run by --run-id")
+    warn_of_unreadable_runs(args.out)
     try:
         chosen = runs[0].select(seeds=args.seeds, orders=args.orders)
         picture = plot(chosen, args.metrics, scale=args.scale)

@@ -28,6 +28,7 @@ from contraction.files import write_atomically
 from contraction.maps.errors import TrainingInReverseError
 from contraction.values import Value
 from nn_experiments.results.archives import read_archive
+from nn_experiments.results.settings import different_settings
 
 __all__ = [
     "INDEPENDENT",
@@ -141,13 +142,8 @@ def check_same_settings(path: Path, experiment: Mapping[str, object]) -> None:
     """
     if not path.exists():
         return
-    held = _settings(cast(Mapping[str, object], load_increments(path).metadata["experiment"]))
-    differing = [
-        f"{name} is {held[name]} there and {value} here"
-        for name, value in _settings(experiment).items()
-        if name in held and held[name] != value
-    ]
-    if differing:
+    held = cast(Mapping[str, object], load_increments(path).metadata["experiment"])
+    if differing := different_settings(held, experiment):
         raise ValueError(
             f"{path} holds increments of other settings: {'; '.join(differing)}. "
             "Give another folder with --out or a name of these settings with --tag"
@@ -225,17 +221,6 @@ def joined(parts: Sequence[Increments]) -> Increments:
     revisions = ", ".join(dict.fromkeys(str(one.metadata["revision"]) for one in parts))
     metadata = {**first.metadata, **added, "revision": revisions}
     return Increments(draws, first.at, first.starts, **arrays, metadata=metadata)
-
-
-def _settings(experiment: Mapping[str, object], inside: str = "") -> dict[str, str]:
-    """Return every setting's name, ``optimizer.schedule.kind`` for example, with its value as JSON text."""
-    found = {}
-    for name, value in experiment.items():
-        if isinstance(value, Mapping):
-            found |= _settings(value, f"{inside}{name}.") if name != "notes" else {}
-        else:
-            found[inside + name] = json.dumps(value)
-    return found
 
 
 def ratios(increments: Increments, space: str, start: str) -> np.ndarray:

@@ -10,7 +10,14 @@ from pathlib import Path
 from nn_experiments.paper import catalogue
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.records import load_record, records_of
-from nn_experiments.results.run_folders import describe_runs, load_run, names_of, runs_of
+from nn_experiments.results.run_folders import (
+    describe_runs,
+    load_run,
+    names_of,
+    runs_of,
+    unreadable_runs,
+    warn_of_unreadable_runs,
+)
 
 __all__ = ["load"]
 
@@ -58,7 +65,8 @@ def load(
         If a seed or an order was not recorded; the message lists the recorded ones.
     ValueError
         If the name is unknown; if no run fits ``run_id`` and ``tag``, or several do; or if a file is truncated or
-        altered. The message lists the known names, or the runs with their differences.
+        altered. The message lists the known names, or the runs with their differences. A run in ``out`` whose settings
+        cannot be read is passed over with a warning, unless no other fits.
 
     Examples
     --------
@@ -113,6 +121,9 @@ def _by_name(experiment: str, folder: Path, run_id: str | None, tag: str | None)
         return _record(experiment, folder, records, run_id, tag)
     runs = runs_of(experiment, folder)
     fitting = [root for root in runs if root.name.startswith(run_id or "")]
+    broken = [why for root, why in unreadable_runs(folder).items() if root.name.startswith(run_id or "")]
+    if not fitting and broken:
+        raise broken[0]
     if runs and not fitting:
         raise ValueError(
             f"no run of {experiment!r} in {folder} has an ID that begins with {run_id}; there are:\n"
@@ -127,6 +138,8 @@ def _by_name(experiment: str, folder: Path, run_id: str | None, tag: str | None)
             f"{folder} holds several runs of {experiment!r}; choose one by run_id= (on the command line --run-id):\n"
             f"{describe_runs(fitting)}"
         )
+    if broken:
+        warn_of_unreadable_runs(folder)
     return load_run(fitting[0])
 
 

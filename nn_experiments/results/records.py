@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from nn_experiments.paper.catalogue import EXPERIMENTS
 from nn_experiments.results.archives import read_archive
 from nn_experiments.results.curves import Curves
-from nn_experiments.results.run_folders import runs_of
+from nn_experiments.results.run_folders import describe_runs, runs_of, unreadable_runs
+from nn_experiments.results.settings import flat_settings
 
-__all__ = ["check_beside_runs", "check_keeps", "joined", "load_record", "missing_after", "record_path", "records_of"]
+__all__ = [
+    "check_beside_runs",
+    "check_keeps",
+    "check_tag",
+    "joined",
+    "load_record",
+    "missing_after",
+    "record_path",
+    "records_of",
+]
 
 #: The largest number of curves that a message names one by one.
 _NAMED = 3
@@ -124,14 +136,48 @@ def check_keeps(path: Path, new: Curves) -> None:
         )
 
 
+def check_tag(path: Path, curves: Curves, out: Path) -> None:
+    """Check that a file of record without a tag is not begun with other settings than the catalogue's.
+
+    It would be read as the record of those. A file that has the same settings (run ID) already may go on.
+
+    Parameters
+    ----------
+    path : Path
+        The file of record that is to be written, without a tag.
+    curves : Curves
+        What it will hold.
+    out : Path
+        The folder of runs that this comes from.
+
+    Raises
+    ------
+    ValueError
+        If a setting is not the catalogue's; the message has the runs in the folder. A setting that only one of both
+        names, because another version of this package made the run, is not compared.
+    """
+    about = cast(Mapping[str, object], curves.experiment["experiment"])
+    name, identity = str(about["name"]), curves.experiment["identity"]
+    there, here = flat_settings(about), flat_settings(EXPERIMENTS[name].to_json())
+    differing = [f"{key} = {there[key]}" for key, value in here.items() if there.get(key, value) != value]
+    if differing and not (path.exists() and load_record(path).experiment.get("identity") == identity):
+        raise ValueError(
+            f"{path} is the record of the catalogue's settings, and run {identity} has others: {', '.join(differing)}. "
+            f"Give these a name with --tag, or choose another run with --run-id; {out} holds\n"
+            f"{describe_runs(runs_of(name, out))}"
+        )
+
+
 def check_beside_runs(path: Path, experiment: str) -> None:
     """Check that a folder of records holds no runs of the experiment, which `nn_experiments.load` would pass over.
 
     Raises
     ------
     ValueError
-        If there are runs beside the file of record.
+        If there are runs beside the file of record, or one whose settings cannot be read.
     """
+    for reason in unreadable_runs(path.parent).values():
+        raise reason
     if runs_of(experiment, path.parent):
         raise ValueError(
             f"{path.parent} holds runs of {experiment!r}, and a record beside them would be read in their place, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,7 +16,17 @@ from nn_experiments.paper.catalogue import EXPERIMENTS, plain_fields
 from nn_experiments.results import blocks
 from nn_experiments.results.curves import Curves
 
-__all__ = ["describe_runs", "last_written", "load_run", "names_of", "run_rows", "runs_of"]
+__all__ = [
+    "describe_runs",
+    "last_written",
+    "load_run",
+    "names_of",
+    "run_rows",
+    "runs_of",
+    "settings_of_runs",
+    "unreadable_runs",
+    "warn_of_unreadable_runs",
+]
 
 #: (seed, curve) -> its blocks of both kinds.
 BlocksOfCurves = dict[tuple[int, str], list[blocks.Block]]
@@ -111,16 +122,42 @@ def _reuse(order: str, curves: Curves) -> None:
 def runs_of(experiment: str, folder: Path) -> list[Path]:
     """Return the folders of an experiment's runs below an output folder, those with the catalogue's settings first."""
     roots: list[tuple[bool, Path]] = []
-    for path in sorted(folder.glob("*/experiment.json")):
-        about = blocks.read_settings(path.parent).get("experiment", {})
+    for root, settings in settings_of_runs(folder).items():
+        about = settings.get("experiment", {})
         if about.get("name") == experiment:
-            roots.append((_varied(about), path.parent))
+            roots.append((_varied(about), root))
     return [root for _, root in sorted(roots)]
+
+
+def settings_of_runs(folder: Path) -> dict[Path, blocks.Settings]:
+    """Return the folders of all runs below an output folder whose settings can be read, with these, by name."""
+    return {root: found for root, found in _every(folder).items() if not isinstance(found, Exception)}
+
+
+def unreadable_runs(folder: Path) -> dict[Path, Exception]:
+    """Return the folders of all runs below an output folder whose settings cannot be read, with the reasons."""
+    return {root: found for root, found in _every(folder).items() if isinstance(found, Exception)}
+
+
+def warn_of_unreadable_runs(folder: Path) -> None:
+    """Warn of every run below an output folder whose settings cannot be read: it may be one of any experiment."""
+    for root, reason in unreadable_runs(folder).items():
+        warnings.warn(f"the run in {root} is left out: {reason}", stacklevel=3)
+
+
+def _every(folder: Path) -> dict[Path, blocks.Settings | Exception]:
+    found: dict[Path, blocks.Settings | Exception] = {}
+    for path in sorted(folder.glob("*/experiment.json")):
+        try:
+            found[path.parent] = blocks.read_settings(path.parent)
+        except (ValueError, OSError) as error:
+            found[path.parent] = error
+    return found
 
 
 def names_of(folder: Path) -> list[str]:
     """Return the names of the experiments whose runs are below an output folder."""
-    every = (blocks.read_settings(path.parent).get("experiment", {}) for path in folder.glob("*/experiment.json"))
+    every = (settings.get("experiment", {}) for settings in settings_of_runs(folder).values())
     return sorted({str(about["name"]) for about in every if "name" in about})
 
 

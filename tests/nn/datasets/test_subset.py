@@ -342,6 +342,6 @@ def test_mistakes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["data", *words, "--any-data", "--data-dir", str(whole)]) == 1
+    assert main(["data", *words, "--any-data", "--data-dir", str(whole)]) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

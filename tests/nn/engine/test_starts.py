@@ -213,7 +213,7 @@ def test_all_increments_of_a_folder_are_drawn(tmp_path: Path, capsys) -> None:
     begin = ["mlp-digits, mlp-2x8, tag deeper, parameters:", "mlp-digits, mlp-1x8, parameters:"]
     assert [line.split(" backward iterates")[0] for line in (said[1], said[4])] == begin
     assert (tmp_path / "figures" / "increments.png").stat().st_size > 5000
-    assert main(["plot", "increments", "--out", str(tmp_path / "figures")]) == 1
+    assert main(["plot", "increments", "--out", str(tmp_path / "figures")]) == 2
     assert "figures has no increments-*.npz" in capsys.readouterr().err
 
 
@@ -298,11 +298,11 @@ def test_measured_draws_are_not_replaced_by_less(tmp_path: Path, capsys, monkeyp
     kept = {path: path.read_bytes() for path in tmp_path.rglob("*.npz")}
     assert {path.name for path in kept} == {"draw-0.npz", "draw-1.npz"}
     capsys.readouterr()
-    assert main([*words, "1", "--steps", "2", "--every", "2"]) == 1
+    assert main([*words, "1", "--steps", "2", "--every", "2"]) == 2
     assert "draw-0.npz would lose what was measured: 1 steps (4). Nothing was written" in capsys.readouterr().err
     assert main([*words, "2", "--steps", "4", "--every", "2"]) == 0
     kept = {path: path.read_bytes() for path in tmp_path.rglob("*.npz")}
-    assert main([*words, "1", "--steps", "4", "--every", "2"]) == 1
+    assert main([*words, "1", "--steps", "4", "--every", "2"]) == 2
     assert "increments-mlp-digits.npz would lose what was measured: 1 draws (1)" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.npz")} == kept
 
@@ -336,12 +336,12 @@ def test_draws_of_another_experiment_are_not_replaced_either(tmp_path: Path, cap
     kept = tmp_path / "increments-mlp-digits.parts" / "draw-0.npz"
     before = kept.read_bytes()
     capsys.readouterr()
-    assert main([*words, "model=mlp-1x4"]) == 1
+    assert main([*words, "model=mlp-1x4"]) == 2
     assert f"{kept} holds increments of other settings: model is" in capsys.readouterr().err
     assert kept.read_bytes() == before
     assert begun == [[0], [1]]
     for wrong in (["--draws", "0"], ["--every", "0"], ["--steps", "0"]):
-        assert main([*words, "model=mlp-1x8", *wrong]) == 1
+        assert main([*words, "model=mlp-1x8", *wrong]) == 2
         assert "all numbers at least 1; got seeds=" in capsys.readouterr().err
     with pytest.raises(ValueError, match="there must be increments to join, got none"):
         joined([])

@@ -297,10 +297,10 @@ def test_the_command_reads_npy_csv_and_text(tmp_path, capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out)["lengths"] == [M] * EPOCHS
     (tmp_path / "bad.csv").write_text("index\n3\n")
     for name, says in (("bad.csv", "bad.csv, line 1: expected integers"), ("none.npy", "none.npy")):
-        assert main(["order-test", str(tmp_path / name)]) == 1
+        assert main(["order-test", str(tmp_path / name)]) == 2
         assert says in capsys.readouterr().err
     (tmp_path / "bad.npy").write_text("1")
-    assert main(["order-test", str(tmp_path / "bad.npy")]) == 1
+    assert main(["order-test", str(tmp_path / "bad.npy")]) == 2
     assert "bad.npy" in capsys.readouterr().err
 
 

@@ -25,11 +25,11 @@ def test_baselines_are_drawn_without_an_order_beside_them(tmp_path, capsys):
 def test_results_without_any_curve_of_a_figure_are_named(tmp_path, name, orders, capsys):
     """The figure's own curves were not run: a clear error where it is asked for, and no figure on the page."""
     write_synthetic(tmp_path, name, steps=60, orders=orders, seeds=(0,))
-    assert main(["plot", name, "--out", str(tmp_path)]) == 1
+    assert main(["plot", name, "--out", str(tmp_path)]) == 2
     assert f"has none of the curves of {name}, but {', '.join(orders)}; choose some" in capsys.readouterr().err
     assert main(["plot", name, "--out", str(tmp_path), "--orders", *orders]) == 0
     page = ["--results", str(tmp_path), "--page", str(tmp_path / "page.html")]
-    assert main(["report", "--no-theory", "--out", str(tmp_path), *page]) == 1
+    assert main(["report", "--no-theory", "--out", str(tmp_path), *page]) == 2
     assert "No results in" in capsys.readouterr().err
 
 
@@ -48,7 +48,7 @@ def test_plot_draws_the_metrics_it_is_asked_for(folder, tmp_path, curves, capsys
     words = ["plot", "fig4", "--out", str(folder), "--pictures", str(tmp_path), "--metrics"]
     assert main([*words, "newest_batch_loss"]) == 0
     assert "newest batch" in (tmp_path / "fig4_newest-batch-loss.svg").read_text()
-    assert main([*words, "speed"]) == 1
+    assert main([*words, "speed"]) == 2
     assert "no metric 'speed' was recorded; there are" in capsys.readouterr().err
 
 
@@ -63,9 +63,9 @@ def test_plot_draws_the_orders_it_is_asked_for(folder, tmp_path, capsys):
     looks = [figures.curve_style(name, ("windowed-20", "backward")) for name in ("windowed-20", "backward")]
     assert looks[0]["color"] != looks[1]["color"]
     capsys.readouterr()
-    assert main([*words, "reset-20"]) == 1
+    assert main([*words, "reset-20"]) == 2
     assert "no order 'reset-20'; recorded are forward, backward, windowed-20, ema-0.9" in capsys.readouterr().err
-    assert main(["plot", "fig4", "--out", str(out), "--seeds", "7"]) == 1
+    assert main(["plot", "fig4", "--out", str(out), "--seeds", "7"]) == 2
     assert "no seed 7; recorded are 0" in capsys.readouterr().err
 
 
@@ -90,9 +90,9 @@ def test_another_choice_of_curves_leaves_the_figure_s_own_pictures_alone(folder,
         (["--name", "a/b"], "--name is a file name without a folder"),
         (["--seeds", *["0"] * 200], "give one with --name"),
     ):
-        assert main([*words, *choice]) == 1
+        assert main([*words, *choice]) == 2
         assert message in capsys.readouterr().err
-    assert main(["plot", "overview", "--out", str(folder), "--pictures", str(tmp_path), "--seeds", "0"]) == 1
+    assert main(["plot", "overview", "--out", str(folder), "--pictures", str(tmp_path), "--seeds", "0"]) == 2
     assert "it takes no --seeds" in capsys.readouterr().err
 
 
@@ -102,9 +102,9 @@ def test_plot_overview(folder, tmp_path):
 
 
 def test_nothing_to_plot_is_an_error(tmp_path, capsys):
-    assert main(["plot", "fig5", "--out", str(tmp_path)]) == 1
-    assert main(["plot", "fig99", "--out", str(tmp_path)]) == 1
-    assert main(["plot", "overview", "--out", str(tmp_path)]) == 1
+    assert main(["plot", "fig5", "--out", str(tmp_path)]) == 2
+    assert main(["plot", "fig99", "--out", str(tmp_path)]) == 2
+    assert main(["plot", "overview", "--out", str(tmp_path)]) == 2
     errors = capsys.readouterr().err
     assert "run fig5" in errors
     assert "no figure 'fig99'" in errors

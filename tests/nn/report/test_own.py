@@ -53,7 +53,7 @@ def test_the_commands_know_runs_of_ones_own(out: Path, tmp_path: Path, capsys: p
     assert "mine: every curve, one row per seed" in text
     assert "backward, reset where better" in text
     assert "run folder" not in capsys.readouterr().err
-    assert main(["plot", "yours", "--out", str(out)]) == 1
+    assert main(["plot", "yours", "--out", str(out)]) == 2
     assert "yours" in capsys.readouterr().err
 
 
@@ -68,7 +68,7 @@ def test_results_of_averages_or_a_window_alone_are_drawn_or_refused_by_name(
         capsys.readouterr()
         assert main(["plot", "fig4", *out, "--orders", *orders]) == 0
         assert "fig4" in capsys.readouterr().out
-    assert main(["plot", "fig4", "--out", str(tmp_path / "averages")]) == 1
+    assert main(["plot", "fig4", "--out", str(tmp_path / "averages")]) == 2
     assert (
         "has none of the curves of fig4, but ema-0.8, ema-0.9; choose some of these by orders="
         in capsys.readouterr().err

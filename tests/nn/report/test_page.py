@@ -63,9 +63,9 @@ def test_variants_on_record_stand_beside_the_experiment(tmp_path, capsys):
         load("fig4", out=into, run_id="c")
     capsys.readouterr()
     for name in ("", "a--b", "a/b"):
-        assert main([*record, "--run-id", "aaa", "--tag", name]) == 1
+        assert main([*record, "--run-id", "aaa", "--tag", name]) == 2
         assert "a tag consists of letters" in capsys.readouterr().err
-    assert main(record) == 1  # which of the two runs?
+    assert main(record) == 2  # which of the two runs?
     assert "several runs" in capsys.readouterr().err
     assert main(["plot", "fig4", "--out", str(into), "--tag", "slow-1", "--pictures", str(tmp_path)]) == 0
     assert (tmp_path / "fig4_slow-1.png").is_file()
@@ -201,7 +201,7 @@ def test_without_theory_and_results_no_page_is_written(tmp_path, folder, monkeyp
     """Without results the command fails and says so; the theory alone is still a page, which says what is missing."""
     page = tmp_path / "new" / "page.html"
     words = ["report", "--out", str(tmp_path / "nowhere"), "--results", str(tmp_path / "neither"), "--page", str(page)]
-    assert main([*words, "--no-theory"]) == 1
+    assert main([*words, "--no-theory"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
@@ -210,7 +210,7 @@ def test_without_theory_and_results_no_page_is_written(tmp_path, folder, monkeyp
     monkeypatch.setattr(
         contraction.report.html, "theory_sections", lambda seed=0: ([Section("a", "A", "<p>b</p>")], True)
     )
-    assert main(words) == 1
+    assert main(words) == 2
     assert "No results in" in page.read_text()
     assert "No results in" in capsys.readouterr().err
 

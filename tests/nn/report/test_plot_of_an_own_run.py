@@ -34,7 +34,7 @@ def own_run(out: Path, name: str) -> Path:
 )
 def test_what_the_run_lacks_is_named(words: list[str], said: str, tmp_path: Path, capsys) -> None:
     out = own_run(tmp_path / "runs", "mine")
-    assert main(["plot", "mine", "--out", str(out), *words]) == 1
+    assert main(["plot", "mine", "--out", str(out), *words]) == 2
     assert capsys.readouterr().err.startswith(f"error: {said.format(out=out)}")
     assert not (out / "figures").exists()
 
@@ -60,5 +60,5 @@ def test_a_run_may_have_the_name_of_a_study(tmp_path: Path, capsys) -> None:
     assert (tmp_path / "networks_seeds-0.png").exists()
     empty = tmp_path / "empty"
     capsys.readouterr()
-    assert main(["plot", "networks", "--out", str(empty), "--seeds", "0"]) == 1
+    assert main(["plot", "networks", "--out", str(empty), "--seeds", "0"]) == 2
     assert capsys.readouterr().err == "error: a study is drawn as it is: it takes no --seeds\n"

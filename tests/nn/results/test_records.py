@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_what_would_be_lost_is_named_and_kept(tmp_path, capsys, changes, named):
     before = path.read_bytes()
     less = _runs(tmp_path / "less", **changes)
     capsys.readouterr()
-    assert _record(less, path.parent) == 1
+    assert _record(less, path.parent) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"error: {path} would lose ")
@@ -69,14 +70,14 @@ def test_a_variant_is_guarded_by_itself(tmp_path):
     assert _record(_runs(tmp_path / "whole"), tmp_path) == 0
     less = _runs(tmp_path / "less", seeds=(1,))
     assert _record(less, tmp_path, "--tag", "one") == 0
-    assert _record(_runs(tmp_path / "least", seeds=(1,), every=2), tmp_path, "--tag", "one") == 1
+    assert _record(_runs(tmp_path / "least", seeds=(1,), every=2), tmp_path, "--tag", "one") == 2
 
 
 def test_a_broken_file_is_replaced_only_if_asked(tmp_path, capsys):
     path = tmp_path / "regression-square.npz"
     path.write_bytes(b"no file of results")
     runs = _runs(tmp_path / "runs")
-    assert _record(runs, tmp_path) == 1
+    assert _record(runs, tmp_path) == 2
     assert "is not a file of results" in capsys.readouterr().err
     assert _record(runs, tmp_path, "--replace") == 0
     assert load(path).seeds == (0, 1)
@@ -168,7 +169,7 @@ def test_other_settings_and_other_ends_are_not_joined(tmp_path, capsys):
         ),
     ):
         capsys.readouterr()
-        assert _record(_runs(tmp_path / name, **changes), tmp_path, "--add") == 1
+        assert _record(_runs(tmp_path / name, **changes), tmp_path, "--add") == 2
         assert why in capsys.readouterr().err
     assert (tmp_path / "regression-square.npz").read_bytes() == before
     with pytest.raises(SystemExit):
@@ -178,10 +179,57 @@ def test_other_settings_and_other_ends_are_not_joined(tmp_path, capsys):
 def test_no_record_is_written_beside_runs_that_it_would_hide(tmp_path, capsys):
     """`load` reads a folder's records and not its runs, so that later results of the runs would not be seen."""
     runs = _runs(tmp_path / "runs")
-    assert _record(runs, runs) == 1
+    assert _record(runs, runs) == 2
     assert f"{runs} holds runs of 'regression-square', and a record beside them" in capsys.readouterr().err
     assert not list(runs.glob("*.npz"))
     _runs(runs, seeds=(2,))
     assert load("regression-square", out=runs).seeds == (0, 1, 2)
     assert _record(runs, tmp_path / "results") == 0
     assert _record(tmp_path / "results", tmp_path / "results") == 0  # a folder of records holds no runs
+
+
+def _changed(out, identity, **changes):
+    """Write a run whose settings are the catalogue's but for these."""
+    path = write_synthetic(out, "fig4", steps=40, seeds=(0,), orders=ORDERS, identity=identity) / "experiment.json"
+    settings = json.loads(path.read_text())
+    settings["experiment"] |= changes
+    path.write_text(json.dumps(settings))
+    return out
+
+
+def test_other_settings_need_a_tag(tmp_path, capsys):
+    """A record without a tag is read as that of the catalogue's settings."""
+    runs, into = _changed(tmp_path / "runs", "aaa1", batch_size=3, notes={"any": "text"}), tmp_path / "results"
+    for words in ((), ("--run-id", "aaa"), ("--add",), ("--replace",)):
+        assert _record(runs, into, *words) == 2
+        said = capsys.readouterr().err
+        assert "run aaa1 has others: batch_size = 3. Give these a name with --tag" in said
+        assert "or choose another run with --run-id" in said
+        assert said.splitlines()[1].startswith("  aaa1 (last written ")
+        assert not into.exists()
+    assert _record(runs, into, "--tag", "three") == 0
+    _runs(runs, identity="bbb2")
+    assert _record(runs, into) == 2  # which of the two runs?
+    assert _record(runs, into, "--run-id", "bbb") == 0
+    assert {path.name for path in into.iterdir()} == {"regression-square.npz", "regression-square--three.npz"}
+
+
+@pytest.mark.control
+def test_notes_and_settings_that_one_side_alone_names_are_no_other_settings(tmp_path):
+    """Another version of this package may know a setting that this one does not."""
+    runs = _changed(tmp_path / "runs", "aaa1", later=1, notes={"any": "text"})
+    path = runs / "aaa1" / "experiment.json"
+    settings = json.loads(path.read_text())
+    del settings["experiment"]["batch_size"]
+    path.write_text(json.dumps(settings))
+    assert _record(runs, tmp_path / "results") == 0
+
+
+def test_a_record_of_other_settings_that_has_no_tag_already_goes_on(tmp_path):
+    runs, into = _changed(tmp_path / "runs", "aaa1", batch_size=3), tmp_path / "results"
+    load("fig4", out=runs).select(orders=["forward"]).save(into / "regression-square.npz")
+    assert _record(runs, into) == 0
+    assert load("fig4", out=into).orders == ORDERS
+    other = _changed(tmp_path / "others", "ccc3", batch_size=4)
+    assert _record(other, into, "--replace") == 2
+    assert load("fig4", out=into).experiment["identity"] == "aaa1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -12,7 +13,17 @@ import pytest
 from nn_experiments.paper.catalogue import EXPERIMENTS
 from nn_experiments.results import blocks
 from nn_experiments.results.blocks import Block
-from nn_experiments.results.run_folders import describe_runs, last_written, load_run, names_of, run_rows, runs_of
+from nn_experiments.results.load import load
+from nn_experiments.results.records import check_beside_runs
+from nn_experiments.results.run_folders import (
+    describe_runs,
+    last_written,
+    load_run,
+    names_of,
+    run_rows,
+    runs_of,
+    unreadable_runs,
+)
 
 USUAL = EXPERIMENTS["regression-square"]
 
@@ -147,6 +158,45 @@ def test_runs_with_the_settings_of_the_catalogue_come_first(tmp_path: Path) -> N
     assert [root.name for root in runs_of(USUAL.name, tmp_path)] == ["b", "d", "a", "c"]
     assert [root.name for root in runs_of("own network", tmp_path)] == ["f"]
     assert names_of(tmp_path) == ["mlp-digits", "own network", USUAL.name]
+
+
+BROKEN = '{"decides": {'
+
+
+def test_one_run_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    """It is named: it may be another run of the same experiment."""
+    write(settings(tmp_path / "good"), 0, "forward", [0, 1], test_loss=[1.0, 2.0])
+    path = tmp_path / "half" / "experiment.json"
+    path.parent.mkdir()
+    path.write_text(BROKEN)
+    said = r"^the run in .*half is left out: .*half.experiment\.json is not whole JSON: .*; delete this file, and"
+    for words in ({}, {"run_id": "g"}):
+        with pytest.warns(UserWarning, match=said) if not words else contextlib.nullcontext():
+            assert load("fig4", out=tmp_path, **words)["test_loss"].tolist() == [[[1.0, 2.0]]]
+    assert names_of(tmp_path) == [USUAL.name]
+    assert list(unreadable_runs(tmp_path)) == [path.parent]
+
+
+@pytest.mark.parametrize(("name", "words"), [("fig5", {}), ("own", {}), ("fig4", {"run_id": "h"})], ids=str)
+def test_a_run_that_cannot_be_read_is_the_reason_where_no_other_fits(tmp_path: Path, name: str, words: dict) -> None:
+    write(settings(tmp_path / "good"), 0, "forward", [0, 1], test_loss=[1.0, 2.0])
+    path = tmp_path / "half" / "experiment.json"
+    path.parent.mkdir()
+    path.write_text(BROKEN)
+    with pytest.raises(ValueError, match=r"half.experiment\.json is not whole JSON"):
+        load(name, out=tmp_path, **words)
+    path.unlink()
+    with pytest.raises((ValueError, FileNotFoundError), match=r"no results of|there is no figure|no run of"):
+        load(name, out=tmp_path, **words)
+
+
+def test_no_record_is_written_beside_a_run_that_cannot_be_read(tmp_path: Path) -> None:
+    check_beside_runs(tmp_path / f"{USUAL.name}.npz", USUAL.name)
+    path = tmp_path / "half" / "experiment.json"
+    path.parent.mkdir()
+    path.write_text(BROKEN)
+    with pytest.raises(ValueError, match="is not whole JSON"):
+        check_beside_runs(tmp_path / f"{USUAL.name}.npz", USUAL.name)
 
 
 def stamped(path: Path, second: int) -> None:

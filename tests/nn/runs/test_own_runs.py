@@ -201,9 +201,9 @@ def test_list_shows_the_runs_of_a_folder(tmp_path: Path, capsys: pytest.CaptureF
     head, line = capsys.readouterr().out.splitlines()
     assert head.split() == ["last", "written", "experiment", "run", "ID", "seeds;", "curves"]
     assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d  network +{root.name}  0; forward, backward", line)
-    assert main(["list", "--out", str(tmp_path / "none")]) == 1
+    assert main(["list", "--out", str(tmp_path / "none")]) == 2
     assert "none holds no runs" in capsys.readouterr().err
-    assert main(["list", "fig4", "--out", str(tmp_path)]) == 1
+    assert main(["list", "fig4", "--out", str(tmp_path)]) == 2
     assert "either a figure or --out" in capsys.readouterr().err
 
 

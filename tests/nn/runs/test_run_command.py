@@ -117,7 +117,7 @@ def test_every_option_states_its_default() -> None:
 def test_mistakes_on_the_command_line(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*arguments, "--out", str(tmp_path)]) == 1
+    assert main([*arguments, "--out", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -191,7 +191,7 @@ def test_a_dry_run_needs_no_data_and_counts_what_list_counts(
 def test_errors_of_the_operating_system_name_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     out = tmp_path / "file" / "below"
-    assert main(["run", "fig4", "--seeds", "0", "--steps", "2", "--set", "model=mlp-1x2", "--out", str(out)]) == 1
+    assert main(["run", "fig4", "--seeds", "0", "--steps", "2", "--set", "model=mlp-1x2", "--out", str(out)]) == 2
     assert str(out) in capsys.readouterr().err
     with pytest.raises(OSError, match=r"No space left on device: .*block\.npz"), replacing(tmp_path / "block.npz"):
         raise OSError(28, "No space left on device")

@@ -331,4 +331,4 @@ def test_the_commands(tmp_path, capsys):
     text = page.read_text()
     assert "Study: optimizers on quadratics, exactly" in text
     assert "study quadratics: Heavy ball with additive noise: agrees, in a weighted norm" in text
-    assert main(["study", "nothing", "--out", str(tmp_path)]) == 1
+    assert main(["study", "nothing", "--out", str(tmp_path)]) == 2
