@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from pathlib import Path
 import torch
 
 from contraction.arguments import check_integer, check_seed
-from contraction.files import check_writable_folder, write_text
+from contraction.command_line import DONE
+from contraction.files import check_writable_folder
 from nn_experiments.diagnosis.coupled import batches_used
 from nn_experiments.diagnosis.diagnose import diagnose_subject
 from nn_experiments.diagnosis.diagnosis import Diagnosis
@@ -22,12 +22,13 @@ from nn_experiments.diagnosis.subject import APART, Replicate, seed_of
 from nn_experiments.paper import catalogue
 from nn_experiments.paper.experiment import Experiment
 from nn_experiments.results.curves import DEFAULT_OUT
+from nn_experiments.runs.diagnosis_files import check_replaceable, diagnosis_path, write_diagnosis
 from nn_experiments.runs.precision import products
 from nn_experiments.runs.run import Options, device_of
 from nn_experiments.runs.setup import Workplace, prepare
 from nn_experiments.training.step import State
 
-__all__ = ["diagnose_experiment", "main", "write_diagnosis"]
+__all__ = ["diagnose_experiment", "main"]
 
 #: Predictions are compared on the first so many test images, in canonical order.
 IMAGES = 256
@@ -125,18 +126,6 @@ def diagnose_experiment(
         )
 
 
-def write_diagnosis(diagnosis: Diagnosis, folder: Path) -> list[Path]:
-    """Write the report, the numbers and the picture of a diagnosis into a folder; return their paths."""
-    folder = check_writable_folder(folder)
-    stem = f"diagnosis-{diagnosis.name}"
-    numbers = json.dumps(diagnosis.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-    return [
-        write_text(folder / f"{stem}.txt", diagnosis.report() + "\n"),
-        write_text(folder / f"{stem}.json", numbers + "\n"),
-        diagnosis.plot(folder / f"{stem}.png"),
-    ]
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the diagnosis of a figure's experiment and write it; return the exit status 0, whatever the verdict."""
     parser = argparse.ArgumentParser(
@@ -155,14 +144,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="as in run (default: no change)"
     )
     parser.add_argument(
+        "--tag",
+        help="write diagnosis-EXPERIMENT--TAG.txt and so on, for other settings than the catalogue's "
+        "(default: diagnosis-EXPERIMENT.txt)",
+    )
+    parser.add_argument(
         "--out", type=Path, default=DEFAULT_OUT, help=f"folder for report, numbers and picture (default: {DEFAULT_OUT})"
     )
     parser.add_argument("--data-dir", help="as in run")
     parser.add_argument("--any-data", action="store_true", help="accept files that are not the official data")
     args = parser.parse_args(argv)
     changes = dict(change.split("=", 1) if "=" in change else (change, "") for change in args.set)
+    experiment = catalogue.EXPERIMENTS[catalogue.find(args.figure).experiment].override(changes)
+    path = diagnosis_path(experiment.name, check_writable_folder(args.out), args.tag)
+    check_replaceable(path, experiment, seed=args.seed, steps=args.steps, replicates=args.replicates)
     diagnosis = diagnose_experiment(
-        catalogue.EXPERIMENTS[catalogue.find(args.figure).experiment].override(changes),
+        experiment,
         steps=args.steps,
         replicates=args.replicates,
         budget=args.budget,
@@ -173,5 +170,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         report=functools.partial(print, file=sys.stderr),
     )
     print(diagnosis.report())
-    print("Written:", *write_diagnosis(diagnosis, args.out), sep="\n  ")
-    return 0
+    written = write_diagnosis(diagnosis, args.out, experiment, seed=args.seed, tag=args.tag)
+    print("Written:", *written, sep="\n  ")
+    return DONE

@@ -117,7 +117,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert numbers["settings"]["seed"] == 3
     assert np.shape(numbers["measured"]["parameter"])[0] == 2
     assert (tmp_path / "diagnosis-mlp-digits.png").stat().st_size > 10_000
-    assert main([*words, "--set", "sampling=reshuffle", "--steps", "400"]) == 2
+    assert main([*words, "--set", "sampling=reshuffle", "--steps", "400", "--tag", "epochs"]) == 2
     assert "reshuffled in every epoch" in capsys.readouterr().err
 
 

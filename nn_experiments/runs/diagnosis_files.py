@@ -1,0 +1,98 @@
+"""The files that ``diagnose`` writes, and a check before those of another diagnosis are replaced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any  # Any: what a JSON file holds
+
+from contraction.files import check_writable_folder, write_text
+from nn_experiments.diagnosis.diagnosis import Diagnosis
+from nn_experiments.paper.experiment import Experiment
+from nn_experiments.results.records import record_path
+from nn_experiments.results.settings import different_settings
+
+__all__ = ["check_replaceable", "diagnosis_path", "write_diagnosis"]
+
+
+def diagnosis_path(name: str, folder: Path, tag: str | None = None) -> Path:
+    """Return the file of a diagnosis' numbers, ``diagnosis-NAME.json``, or ``diagnosis-NAME--TAG.json``.
+
+    Raises
+    ------
+    ValueError
+        If the tag has other characters than letters, digits, dots, underscores and single dashes.
+    """
+    return record_path(f"diagnosis-{name}", folder, tag).with_suffix(".json")
+
+
+def check_replaceable(path: Path, experiment: Experiment, *, seed: int, steps: int, replicates: int | None) -> None:
+    """Check that a diagnosis may be written to a file: no other settings, and no less than the file has.
+
+    Parameters
+    ----------
+    path
+        The file of the numbers. It need not exist.
+    experiment, seed, steps
+        What is diagnosed.
+    replicates
+        The number of replicates; None if it is not known yet.
+
+    Raises
+    ------
+    ValueError
+        If the file has another experiment or seed, or more steps or replicates, or does not say what it has.
+    """
+    if not path.exists():
+        return
+    remedy = "Nothing was written: give another folder with --out or a name with --tag, or delete the file"
+    try:
+        held: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        settings = {"experiment": held["experiment"], "seed": held["settings"]["seed"]}
+        measured = held["measured"]["steps"], len(held["measured"]["parameter"])
+        differing = different_settings(settings, {"experiment": experiment.to_json(), "seed": seed})
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} does not say of which settings it is ({error!r}). {remedy}") from error
+    if differing:
+        names = "; ".join(text.removeprefix("experiment.") for text in differing)
+        raise ValueError(f"{path} holds a diagnosis of other settings: {names}. {remedy}")
+    lost = [
+        f"{there} {what} in place of {here}"
+        for what, there, here in zip(("steps", "replicates"), measured, (steps, replicates), strict=True)
+        if here is not None and here < there
+    ]
+    if lost:
+        raise ValueError(f"{path} holds more: {', '.join(lost)}. {remedy}")
+
+
+def write_diagnosis(
+    diagnosis: Diagnosis, folder: Path, experiment: Experiment, *, seed: int, tag: str | None = None
+) -> list[Path]:
+    """Write the report, the numbers and the picture of a diagnosis into a folder; return their paths.
+
+    Parameters
+    ----------
+    diagnosis
+        The diagnosis.
+    folder
+        Is created if needed.
+    experiment, seed
+        What was diagnosed; they are written with the numbers.
+    tag
+        A name of other settings than the catalogue's.
+
+    Raises
+    ------
+    ValueError
+        If that would replace a diagnosis of other settings, or a larger one (`check_replaceable`).
+    """
+    folder = check_writable_folder(folder)
+    path = diagnosis_path(diagnosis.name, folder, tag)
+    measured = diagnosis.measured
+    check_replaceable(path, experiment, seed=seed, steps=measured.steps, replicates=measured.replicates)
+    about = diagnosis.to_dict() | {"experiment": experiment.to_json()}
+    numbers = json.dumps(about, indent=1, allow_nan=False, ensure_ascii=False)
+    write_text(path, numbers + "\n")  # first, since it says what the others are of
+    text = write_text(path.with_suffix(".txt"), diagnosis.report() + "\n")
+    return [text, path, diagnosis.plot(path.with_suffix(".png"))]

@@ -1,0 +1,83 @@
+"""What ``diagnose`` writes on the command line replaces no diagnosis of other settings, and no larger one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+from nn_experiments.cli import main
+from nn_experiments.paper.catalogue import EXPERIMENTS
+from nn_experiments.runs.diagnosis_files import check_replaceable, diagnosis_path
+
+DIGITS = EXPERIMENTS["mlp-digits"]
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    """Write the part of a file of numbers that says what it holds: 100 steps of 3 replicates from seed 1."""
+    held = {"experiment": DIGITS.to_json(), "settings": {"seed": 1}} | changes
+    path = diagnosis_path(DIGITS.name, folder)
+    path.write_text(json.dumps({"measured": {"steps": 100, "parameter": [[0.0]] * 3}} | held))
+    return path
+
+
+def test_the_same_or_more_may_be_written(tmp_path: Path) -> None:
+    path = diagnosis_path(DIGITS.name, tmp_path)
+    check_replaceable(path, DIGITS, seed=0, steps=50, replicates=2)  # there is none
+    written(tmp_path, later=1)
+    for steps, replicates in ((100, 3), (100, None), (101, 4)):
+        check_replaceable(path, DIGITS, seed=1, steps=steps, replicates=replicates)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"seed": 2}, "holds a diagnosis of other settings: seed is 1 there and 2 here. Nothing was written: give"),
+        ({"steps": 99}, "holds more: 100 steps in place of 99. Nothing was written"),
+        ({"replicates": 2}, "holds more: 3 replicates in place of 2. Nothing was written"),
+        ({"steps": 50, "replicates": 2}, "holds more: 100 steps in place of 50, 3 replicates in place of 2"),
+        (
+            {"experiment": DIGITS.override({"batch_size": "3", "learning_rate": "0.125"})},
+            f"other settings: optimizer.learning_rate is {DIGITS.optimizer.learning_rate} there and 0.125 here; "
+            f"batch_size is {DIGITS.batch_size} there and 3 here",
+        ),
+    ],
+    ids=["seed", "steps", "replicates", "both", "settings"],
+)
+def test_other_settings_and_less_are_refused_by_name(tmp_path: Path, asked: dict[str, Any], said: str) -> None:
+    path = written(tmp_path)
+    words = {"experiment": DIGITS, "seed": 1, "steps": 100, "replicates": 3} | asked
+    with pytest.raises(ValueError, match=r"diagnosis-mlp-digits\.json") as refused:
+        check_replaceable(path, words.pop("experiment"), **words)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"experiment": 3, "settings": {"seed": 1}, "measured": {}}'])
+def test_a_file_that_does_not_say_what_it_is_of_is_kept(tmp_path: Path, text: str) -> None:
+    """Earlier versions of this package did not write the settings."""
+    path = diagnosis_path(DIGITS.name, tmp_path)
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"does not say of which settings it is .* give another folder with --out"):
+        check_replaceable(path, DIGITS, seed=1, steps=100, replicates=3)
+
+
+def test_the_command_replaces_nothing_in_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["diagnose", "digits", "--steps", "60", "--replicates", "2", "--out", str(tmp_path)]
+    assert main(words) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert set(before) == {f"diagnosis-mlp-digits.{end}" for end in ("txt", "json", "png")}
+    capsys.readouterr()
+    for more in (["--set", "batch_size=3"], ["--seed", "4"], ["--steps", "50"]):
+        assert main([*words, *more]) == 2
+        assert "Nothing was written" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert main([*words, "--set", "batch_size=3", "--tag", "three"]) == 0
+    assert "diagnosis-mlp-digits--three.png" in capsys.readouterr().out
+    numbers = json.loads((tmp_path / "diagnosis-mlp-digits--three.json").read_text(encoding="utf-8"))
+    assert numbers["experiment"]["batch_size"] == 3
+    assert len(list(tmp_path.iterdir())) == 6
