@@ -176,7 +176,7 @@ def test_other_runs_are_refused(whole: Path, tmp_path: Path, capsys: pytest.Capt
     ):
         capsys.readouterr()
         words = {key: value for key, value in change.items() if key != "more"}
-        assert run(tmp_path / "data", tmp_path / "other", *change.get("more", plain), **words) == 1, change
+        assert run(tmp_path / "data", tmp_path / "other", *change.get("more", plain), **words) == 2, change
         assert "it was written for fig7, seed 0, up to step 7" in capsys.readouterr().err
 
 
@@ -204,7 +204,7 @@ def test_a_lacking_image_is_missed_before_anything_is_computed(
     more = ("--dry-run",) if dry else ()
     none = ("--diagnostics-every", "0", *more)
     for steps, seeds, words in ((300, (), none), (N, ("--seeds", "0", "1"), none), (N, (), more)):
-        assert run(tmp_path / "bare", tmp_path / "out", *seeds, *words, steps=steps) == 1, (steps, seeds, words)
+        assert run(tmp_path / "bare", tmp_path / "out", *seeds, *words, steps=steps) == 2, (steps, seeds, words)
         assert "and not image" in capsys.readouterr().err
         assert rehearsed == []
         assert not (tmp_path / "out").exists()
