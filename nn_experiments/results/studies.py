@@ -13,7 +13,7 @@ import numpy as np
 from contraction.files import write_atomically
 from nn_experiments.results.archives import read_archive
 
-__all__ = ["Study", "find_studies", "load_study", "resumed", "study_path"]
+__all__ = ["Study", "check_keeps_seeds", "find_studies", "load_study", "resumed", "seeds_of", "study_path"]
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,61 @@ def find_studies(folders: Iterable[Path]) -> list[Study]:
     return [studies[name] for name in sorted(studies)]
 
 
+def seeds_of(about: Mapping[str, Any]) -> int:
+    """Return how many seeds or replicates a study has, by its ``about``; 0 if it does not say."""
+    if "seeds" in about:
+        return int(about["seeds"])
+    return max((int(setting.get("replicates", 0)) for setting in about.get("settings", ())), default=0)
+
+
+def check_keeps_seeds(path: Path, seeds: int) -> None:
+    """Check that a study may be written to a file: it has at least as many seeds as the file.
+
+    Parameters
+    ----------
+    path
+        The study's file. It need not exist; if it is truncated or altered, it may be replaced.
+    seeds
+        The number of seeds or replicates that will be written.
+
+    Raises
+    ------
+    ValueError
+        If the file has more.
+    """
+    try:
+        held = seeds_of(load_study(path).about) if path.is_file() else 0
+    except (ValueError, TypeError, AttributeError):
+        return
+    if held > seeds:
+        raise ValueError(_more(path, held, seeds))
+
+
+def _more(path: Path, held: int, asked: int) -> str:
+    return (
+        f"{path} has {held} seeds, and {asked} would be left of them. Nothing was written: ask for as many with "
+        "--seeds, give another folder with --out, or delete the file"
+    )
+
+
+def _check_seeds(path: Path, held: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raise ValueError if a part in a file differs from one that is to be made in having more seeds alone."""
+    for name in ("seeds", "count"):
+        if {**held, name: None} == {**asked, name: None}:
+            there, here = (len(x) if isinstance(x, list) else x for x in (held.get(name), asked.get(name)))
+            if isinstance(there, int) and isinstance(here, int) and there > here:
+                raise ValueError(_more(path, there, here))
+
+
 def resumed(path: Path, settings: Mapping[str, object], make: Callable[[], Mapping[str, np.ndarray]]) -> Study:
     """Return a part of a study from its file, or compute it and write the file.
 
     The part is computed again if the file has other settings, or is truncated or altered.
+
+    Raises
+    ------
+    ValueError
+        If the file has the same settings with more seeds, which would be lost.
     """
     plain = json.loads(json.dumps(settings))
     if path.is_file():
@@ -86,6 +137,8 @@ def resumed(path: Path, settings: Mapping[str, object], make: Callable[[], Mappi
             stored = None
         if stored is not None and stored.about == plain:
             return stored
+        if stored is not None:
+            _check_seeds(path, stored.about, plain)
     part = Study(path.stem, dict(make()), plain)
     part.save(path)
     return part

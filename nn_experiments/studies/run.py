@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from nn_experiments.results.studies import Study, study_path
+from nn_experiments.results.studies import Study, check_keeps_seeds, seeds_of, study_path
 from nn_experiments.studies import (
     baselines,
     choices,
@@ -87,7 +87,8 @@ def run_study(
     Raises
     ------
     ValueError
-        If ``name`` is not the name of a study, or ``seeds`` is below 1.
+        If ``name`` is not the name of a study, or ``seeds`` is below 1; if the file of the study, or of a part of it,
+        has more seeds, which would be lost.
     """
     if name not in STUDIES:
         raise ValueError(f"no study {name!r}; the known ones are {', '.join(STUDIES)}")
@@ -95,5 +96,9 @@ def run_study(
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     path = study_path(name, out)
     run = STUDIES[name][1] if seeds is None else partial(STUDIES[name][1], seeds=seeds)
-    run(path.parent, data_dir=data_dir, report=report).save(path)
+    if seeds is not None:
+        check_keeps_seeds(path, seeds)
+    study = run(path.parent, data_dir=data_dir, report=report)
+    check_keeps_seeds(path, seeds_of(study.about))
+    study.save(path)
     return path
