@@ -42,7 +42,7 @@ def check_replaceable(path: Path, experiment: Experiment, *, seed: int, steps: i
     Raises
     ------
     ValueError
-        If the file has another experiment or seed, or more steps or replicates, or does not say what it has.
+        If the file has another experiment or seed, or more steps or replicates, or names no settings.
     """
     if not path.exists():
         return
