@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from contraction.maps.errors import NotCertified
-from contraction.maps.intervals import Intervals, above, as_intervals, below, boxed
+from contraction.maps.intervals import Intervals, above, as_intervals, below, boxed, derivatives
 from contraction.maps.rounding import EPS, UNIT
 
 MIDDLES = (0.0, 0.1, -0.7, 1 / 3, 3.0, -1e8, 1e16)
@@ -217,3 +217,33 @@ def test_parts_and_transposes_keep_their_radii() -> None:
 )
 def test_definite_matrices_have_positive_pivots(matrix: list, radius: float, definite: bool) -> None:
     assert Intervals(matrix, radius).positive_definite() is definite
+
+
+@pytest.mark.parametrize("name", ["log", "log1p", "sqrt"])
+def test_one_interval_outside_the_domain_is_enough_to_refuse(name: str) -> None:
+    shift = 1.0 if name == "log1p" else 0.0
+    inside = derivatives(name, Intervals([1.0, 2.0], [0.25, 0.0]), 1)
+    assert [one.shape for one in inside] == [(2,), (2,)]
+    for mid in ([1.0, -2.0 - shift], [-2.0 - shift, 1.0]):
+        with pytest.raises(NotCertified, match="of an interval that is not positive"):
+            derivatives(name, Intervals(mid, [0.25, 0.25]), 1)
+    with pytest.raises(NotCertified, match="contains 0"):
+        derivatives(name, Intervals([1.0, 0.5 - shift], [0.25, 0.5]), 1)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_ranges_of_monotone_functions_end_at_the_values_of_their_ends(order: int) -> None:
+    """Taylor coefficients of exp, 1/x and log over [1/2, 2] at both ends, which the range attains."""
+    coefficients: dict[str, Callable[[float, int], float]] = {
+        "exp": lambda x, k: math.exp(x) / math.factorial(k),
+        "reciprocal": lambda x, k: (-1) ** k / x ** (k + 1),
+        "log": lambda x, k: math.log(x) if k == 0 else (-1) ** (k - 1) / (k * x**k),
+        "sqrt": lambda x, k: math.sqrt(x) * (1, 1 / (2 * x), -1 / (8 * x**2), 1 / (16 * x**3))[k],
+    }
+    for name, exact in coefficients.items():
+        found = derivatives(name, Intervals(1.25, 0.75), order)
+        assert len(found) == order + 1
+        for k, one in enumerate(found):
+            low, high = sorted((exact(0.5, k), exact(2.0, k)))
+            assert low - 1e-13 <= float(one.low) <= low + 1e-15
+            assert high - 1e-15 <= float(one.high) <= high + 1e-13

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import contraction as ct
-from contraction.maps.iterates import _stream_pair
+from contraction.maps.affine import GROWTH
+from contraction.maps.iterates import _blocks, _stream_pair
 
 START = np.array([1.0, -2.0, 0.5])
 AT = np.array([0, 2, 5, 5])
@@ -43,3 +44,44 @@ def test_matrices_are_left_to_others_wherever_they_occur() -> None:
     found = [_stream_pair(of_kind("mixed").sample(5, s), START, AT) for s in seeds]
     assert len(seeds) > 9
     assert sum(one is None for one in found) > len(seeds) / 2
+
+
+@pytest.mark.parametrize(("factor", "taken"), [(1.0, True), (1 + 2.0**-52, False)])
+@pytest.mark.parametrize("place", [0, 2])
+def test_products_may_grow_to_the_limit_itself(place: int, factor: float, taken: bool) -> None:
+    """Two maps whose linear parts multiply to the limit, or to the float above it, in one coordinate."""
+    A = np.array([0.5, 0.5, 0.5])
+    A[place] = GROWTH * factor
+    maps = [(A, np.zeros(3)), (np.ones(3), np.ones(3))]
+    operators = ct.families.FiniteFamily(maps, law=ct.families.Cyclic(2)).sample(2, 0)
+    assert (_stream_pair(operators, START, np.array([2])) is not None) is taken
+
+
+@pytest.mark.parametrize("shape", [(5,), (7, 3), (10, 2, 2), (3, 100)], ids=str)
+def test_blocks_cover_every_row_once(shape: tuple[int, ...]) -> None:
+    seen = np.zeros(shape, dtype=int)
+    for block in _blocks(shape, numbers=8):
+        seen[block] += 1
+    assert np.all(seen == 1)
+    assert (
+        all(seen[block].size <= max(8, int(np.prod(shape[1:]))) for block in _blocks(shape, numbers=8))
+        or len(shape) < 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((0.5, 1j), "as real numbers"),
+        ((1j, 0.5), "as real numbers"),
+        (("a", 0.5), "as real numbers"),
+        ((0.5, 1.0, 2.0), r"must give a pair \(A, b\)"),
+        (0.5, r"must give a pair \(A, b\)"),
+        ({0.5: 1.0}, r"must give a pair \(A, b\)"),
+    ],
+    ids=str,
+)
+def test_what_is_no_affine_form(given: object, message: str) -> None:
+    family = ct.RandomOperator(lambda rng: 0.0, lambda x, u: x / 2, affine=lambda u: given)  # type: ignore[arg-type, return-value]
+    with pytest.raises(TypeError, match=message):
+        family.affine(0.0)
