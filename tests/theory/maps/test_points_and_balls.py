@@ -87,6 +87,8 @@ def test_a_number_as_a_ball(number: Any) -> None:
         assert float(one.rad()) > 0
     else:
         assert upper_end(one) == exact
+        if float(exact) == exact:
+            assert upper(one) == float(exact)  # and not the float above it
     assert ball(one) is one
     assert Fraction(upper(one)) >= exact
     assert Fraction(upper(one)) <= exact * (1 + Fraction(2) ** -51) or exact < 0
