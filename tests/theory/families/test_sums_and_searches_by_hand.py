@@ -18,7 +18,7 @@ from contraction.maps.errors import DeclarationRefuted
 def test_a_lower_sum_leaves_out_where_no_mass_is(p: float) -> None:
     """E X^p = 1 / (p + 1) for uniform X: powers of 2^300 overflow, but nothing lies there.
 
-    The sum takes S at the upper end of each cell, which is 2^(1/COARSE) times the lower one: it is at least 2^(-p/COARSE)
+    The sum takes S at the upper end of each cell, 2^(1/COARSE) times the lower one: it is at least 2^(-p/COARSE)
     times the moment.
     """
     found = least_moment(stats.uniform(), p)
