@@ -9,16 +9,19 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.mutation import tree
+
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("contraction", "nn_experiments", "tests", "proofs", "pyproject.toml")
+#: Seconds of the processor that one test may take; a test that computes for ever with a mistake has caught it.
+SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
@@ -618,28 +621,72 @@ def _copy(folder: Path) -> None:
             )
         elif source.exists():
             shutil.copy2(source, target)
+    tree.compile_sources(folder)
 
 
-def _pytest(folder: Path, tests: list[str]) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": str(folder), "HYPOTHESIS_PROFILE": "ci", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if result.returncode not in (0, 1):
-        raise RuntimeError(f"{' '.join(tests)} could not be run:\n{result.stdout}{result.stderr}")
-    return result
+def _pytest(folder: Path, tests: list[str], *, compile_anew: bool = False) -> tree.Job:
+    """Start some tests in a copy, in a process of their own."""
+    return tree.start(folder, tests, lambda _: [], lambda _: SECONDS, SECONDS, compile_anew=compile_anew)
 
 
-def caught(mistake: Mistake) -> str:
-    """Return "" if the test fails with the mistake, or what went otherwise."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        _copy(folder)
-        path = folder / mistake.file
-        text = path.read_text(encoding="utf-8")
-        if text.count(mistake.old) != 1:
-            return f"{mistake.file} has the text to edit {text.count(mistake.old)} times; the script needs an update"
-        path.write_text(text.replace(mistake.old, mistake.new), encoding="utf-8")
-        return "" if _pytest(folder, [mistake.test]).returncode == 1 else "NOT CAUGHT"
+def _said(job: tree.Job, tests: list[str]) -> tuple[bool, str]:
+    """Return whether the tests of a job that has ended passed, and what they printed; raise if they could not run."""
+    output, status = job.output, job.returncode
+    job.forget()
+    if status not in (0, 1):
+        raise RuntimeError(f"{' '.join(tests)} could not be run (pytest's status is {status}):\n{output}")
+    return status == 0, output
+
+
+class _Trial:
+    """A mistake in a copy, and its test, which runs in a process of its own; the copy is as before at the end."""
+
+    def __init__(self, mistake: Mistake, folder: Path) -> None:
+        self.mistake, self.folder, self._path = mistake, folder, folder / mistake.file
+        self._text = self._path.read_text(encoding="utf-8")
+        if self._text.count(mistake.old) != 1:
+            raise ValueError(
+                f"{mistake.file} has the text of {mistake.name!r} {self._text.count(mistake.old)} times, and it must "
+                "have it once: tests/mistakes.py needs an update"
+            )
+        self._path.write_text(self._text.replace(mistake.old, mistake.new), encoding="utf-8")
+        self._job = _pytest(folder, [mistake.test], compile_anew=mistake.file.startswith(tree.KERNELS))
+
+    def look(self) -> bool | None:
+        """Return whether the mistake was caught, or None while its test runs."""
+        if not self._job.look():
+            return None
+        self._path.write_text(self._text, encoding="utf-8")
+        if self._job.hung:
+            self._job.forget()
+            return True
+        return not _said(self._job, [self.mistake.test])[0]
+
+    def stop(self) -> None:
+        """End the test of a mistake that nobody waits for any more."""
+        self._job.stop()
+        self._job.forget()
+
+
+def caught(chosen: Sequence[Mistake], folders: Sequence[Path], say: Callable[[str], None] = print) -> int:
+    """Make every mistake in one of the copies, say which are caught as their tests end, and return their number."""
+    waiting, free, running = list(chosen), list(folders), []
+    count = 0
+    try:
+        while waiting or running:
+            while waiting and free:
+                running.append(_Trial(waiting.pop(0), free.pop()))
+            for trial in list(running):
+                if (found := trial.look()) is not None:
+                    running.remove(trial)
+                    free.append(trial.folder)
+                    count += found
+                    say(f"{'caught' if found else 'NOT CAUGHT':<12} {trial.mistake.name}\n{'':<12} by {trial.mistake.test}")
+            time.sleep(0.02)
+    finally:
+        for trial in running:
+            trial.stop()
+    return count
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -667,18 +714,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         for mistake in chosen:
             print(f"{mistake.name}\n    in {mistake.file}\n    by {mistake.test}")
         return 0
+    tests = sorted({m.test for m in chosen})
+    tree.preload()
     with tempfile.TemporaryDirectory() as name:
-        _copy(Path(name))
-        true = _pytest(Path(name), sorted({m.test for m in chosen}))
-    if true.returncode:
-        print(f"the named tests must pass on the true code:\n{true.stdout}")
-        return 1
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        found = list(pool.map(caught, chosen))
-    for mistake, problem in zip(chosen, found, strict=True):
-        print(f"{problem or 'caught':<12} {mistake.name}\n{'':<12} by {mistake.test}")
-    print(f"\n{sum(not p for p in found)} of {len(chosen)} mistakes caught")
-    return 1 if any(found) else 0
+        folders = [Path(name) / f"copy-{k}" for k in range(min(os.cpu_count() or 1, len(chosen)))]
+        for folder in folders:
+            _copy(folder)
+        job = _pytest(folders[0], tests)
+        while not job.look():
+            time.sleep(0.02)
+        passed, output = _said(job, tests)
+        if not passed:
+            print(f"the named tests must pass on the true code:\n{output}")
+            return 1
+        count = caught(chosen, folders)
+    print(f"\n{count} of {len(chosen)} mistakes caught")
+    return 0 if count == len(chosen) else 1
 
 
 if __name__ == "__main__":

@@ -1,31 +1,118 @@
-"""The command line of the deliberate mistakes: what only prints runs nothing, and ``--only`` makes a part of them."""
+"""The command line of the deliberate mistakes: what only prints runs nothing, and what is run says what it found."""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from tests import mistakes
+from tests.mutation import tree
+
+ROOT = Path(__file__).parents[1]
+TOY = {
+    "contraction/__init__.py": "",
+    "tests/__init__.py": "",
+    "contraction/toy.py": "def positive(x):\n    return x if x > 0 else 0\n\n\ndef wait(ready=True):\n"
+    "    while not ready:\n        pass\n    return ready\n",
+    "tests/test_toy.py": "from hypothesis import given, strategies as st\n"
+    "from contraction import toy\n\n\ndef test_positive():\n    assert [toy.positive(x) for x in (-1, 2)] == [0, 2]\n\n\n"
+    "def test_wait():\n    assert toy.wait()\n\n\n@given(st.integers(-9, 9))\ndef test_any(x):\n"
+    "    assert toy.positive(x) >= 0\n",
+}
+#: Runs the command on the toy project, with so many seconds of the processor for each test as it is told.
+PROGRAM = """
+import pathlib, sys
+from tests import mistakes
+from tests.mutation import tree
+tree.PRELOADED, mistakes.ROOT, mistakes.SECONDS = (), pathlib.Path(sys.argv[1]), float(sys.argv[2])
+mistakes.MISTAKES = tuple(mistakes.Mistake(*m) for m in eval(sys.argv[3]))
+sys.exit(mistakes.main([]))
+"""
+FILE, POSITIVE = "contraction/toy.py", "tests/test_toy.py::test_positive"
+SEEN = ("a wrong sign", FILE, "return x if", "return -x if", POSITIVE)
+BY_HYPOTHESIS = ("a wrong sign again", FILE, "return x if", "return -x if", "tests/test_toy.py::test_any")
+UNSEEN = ("the tie", FILE, "x > 0", "x >= 0", POSITIVE)
+ENDLESS = ("a loop", FILE, "ready=True", "ready=False", "tests/test_toy.py::test_wait")
 
 
 @pytest.fixture
-def runs(monkeypatch) -> list[list[str]]:
-    """Return the list of the pytest commands that are asked for: the first, on the true code, passes; others fail."""
-    asked: list[list[str]] = []
+def toy(tmp_path: Path):
+    """Return a function that makes mistakes in a toy project, and gives the exit status and what is printed."""
+    for name, text in TOY.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
 
-    def run(command: list[str], **_: object) -> SimpleNamespace:
-        asked.append(command)
-        return SimpleNamespace(returncode=0 if len(asked) == 1 else 1, stdout="", stderr="")
+    def run(*chosen: tuple[str, ...], seconds: float = 60.0) -> tuple[int, str]:
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path), str(seconds), repr(chosen)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        for name, text in TOY.items():
+            assert (tmp_path / name).read_text(encoding="utf-8") == text  # edits are made in copies
+        return done.returncode, done.stdout + done.stderr
 
-    monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(mistakes, "COPIED", ("contraction",))  # the edited file is there
+    return run
+
+
+def test_caught_mistakes_are_counted(toy) -> None:
+    status, said = toy(SEEN, BY_HYPOTHESIS)
+    assert status == 0, said
+    assert "caught       a wrong sign\n             by tests/test_toy.py::test_positive\n" in said
+    assert said.endswith("\n2 of 2 mistakes caught\n")
+
+
+@pytest.mark.control
+def test_one_that_no_test_notices_fails_the_command(toy) -> None:
+    """The mistakes after it are made in the true text again: the edit is taken back."""
+    status, said = toy(UNSEEN, SEEN, UNSEEN)
+    assert status == 1
+    assert said.count("NOT CAUGHT   the tie\n") == 2
+    assert said.count("caught       a wrong sign\n") == 1
+    assert said.endswith("\n1 of 3 mistakes caught\n")
+
+
+def test_a_test_that_computes_for_ever_has_caught_its_mistake(toy) -> None:
+    status, said = toy(ENDLESS, seconds=3.0)
+    assert status == 0, said
+
+
+@pytest.mark.control
+def test_a_test_that_fails_without_a_mistake_is_shown(toy, tmp_path: Path) -> None:
+    wrong = TOY["tests/test_toy.py"].replace("[0, 2]", "[0, 3]")
+    (tmp_path / "tests/test_toy.py").write_text(wrong, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TOY, "tests/test_toy.py", wrong)
+        status, said = toy(SEEN)
+    assert status == 1
+    assert "the named tests must pass on the true code:" in said
+    assert "assert [0, 2] == [0, 3]" in said
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ((*SEEN[:2], "return y", "return 0", POSITIVE), "has the text of 'a wrong sign' 0 times"),
+        ((*SEEN[:2], "ready", "x", POSITIVE), "has the text of 'a wrong sign' 3 times"),
+        ((*SEEN[:4], "tests/test_toy.py::test_none"), "could not be run (pytest's status is 4)"),
+    ],
+    ids=["no such text", "a text thrice", "no such test"],
+)
+def test_a_mistake_that_cannot_be_made_is_named(toy, mistake: tuple[str, ...], message: str) -> None:
+    status, said = toy(mistake)
+    assert status == 1
+    assert message in said
+
+
+@pytest.fixture
+def runs(monkeypatch) -> list:
+    """Return the list of the jobs that are started, which stays empty."""
+    asked: list = []
+    monkeypatch.setattr(tree, "start", lambda *arguments, **_: asked.append(arguments))
     return asked
 
 
-def test_help_explains_the_options_and_runs_nothing(runs: list[list[str]], capsys) -> None:
+def test_help_explains_the_options_and_runs_nothing(runs: list, capsys) -> None:
     with pytest.raises(SystemExit) as stopped:
         mistakes.main(["--help"])
     assert stopped.value.code == 0
@@ -36,23 +123,21 @@ def test_help_explains_the_options_and_runs_nothing(runs: list[list[str]], capsy
     assert runs == []
 
 
-def test_a_list_names_every_mistake_and_runs_nothing(runs: list[list[str]], capsys) -> None:
+def test_a_list_names_every_mistake_and_runs_nothing(runs: list, capsys) -> None:
     assert mistakes.main(["--list"]) == 0
     said = capsys.readouterr().out
     assert all(f"{one.name}\n    in {one.file}\n    by {one.test}\n" in said for one in mistakes.MISTAKES)
     assert runs == []
 
 
-@pytest.mark.control
-def test_a_chosen_mistake_is_made(runs: list[list[str]], capsys) -> None:
-    """Its test runs once on the true code and once on the mistake, and no other does."""
+def test_only_chooses_by_name_file_and_test(runs: list, capsys) -> None:
     one = mistakes.MISTAKES[0]
-    assert mistakes.main(["--only", one.name]) == 0
-    assert capsys.readouterr().out.endswith("1 of 1 mistakes caught\n")
-    assert [command[-1] for command in runs] == [one.test, one.test]
+    assert mistakes.main(["--list", "--only", one.name]) == 0
+    assert capsys.readouterr().out == f"{one.name}\n    in {one.file}\n    by {one.test}\n"
+    assert runs == []
 
 
-def test_a_text_that_no_mistake_has_is_refused(runs: list[list[str]], capsys) -> None:
+def test_a_text_that_no_mistake_has_is_refused(runs: list, capsys) -> None:
     with pytest.raises(SystemExit) as stopped:
         mistakes.main(["--only", "no such text"])
     assert stopped.value.code == 2
@@ -63,5 +148,5 @@ def test_a_text_that_no_mistake_has_is_refused(runs: list[list[str]], capsys) ->
 def test_every_edit_is_of_one_place_of_its_file() -> None:
     """Otherwise the command would say so only after minutes."""
     for one in mistakes.MISTAKES:
-        text = (Path(mistakes.ROOT) / one.file).read_text(encoding="utf-8")
+        text = (ROOT / one.file).read_text(encoding="utf-8")
         assert text.count(one.old) == 1, one.name

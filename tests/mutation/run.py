@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.mutation.coverage_of_tests import Test
 from tests.mutation.mutate import Mutant
-from tests.mutation.tree import Job, start
+from tests.mutation.tree import KERNELS, Job, start
 
 #: File, first and last edited character, new text.
 Key = tuple[str, int, int, str]
@@ -23,8 +23,6 @@ QUICKEST = 40
 FEW_FILES = 5
 #: Tests that read the text of the program, which no line that runs tells: edits outside of functions meet them, too.
 READERS = ("tests/test_documented_defaults.py", "tests/test_frozen_dataclasses.py")
-#: Where functions are compiled and kept on disk. Edits elsewhere use what the true code has compiled.
-KERNELS = "nn_experiments/engine/kernels/"
 
 
 class Chosen:

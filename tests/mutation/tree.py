@@ -44,6 +44,8 @@ PRELOADED = (
     "hypothesis.extra.numpy",
     "pytest",
 )
+#: Where functions are compiled and kept on disk. Edits elsewhere use what the true code has compiled.
+KERNELS = "nn_experiments/engine/kernels/"
 PROJECT = ("contraction", "nn_experiments", "tests", "proofs", "benchmarks")
 
 
@@ -62,10 +64,18 @@ def unpack(root: Path, revision: str, folder: Path) -> None:
         file.seek(0)
         with tarfile.open(fileobj=file) as tar:
             tar.extractall(folder, filter="data")
-    # compiled once; a compiled file that carries its source's hash can never stand for another, edited source
+    compile_sources(folder)
+
+
+def compile_sources(folder: Path) -> None:
+    """Compile the modules of a copy of the project, once for all processes that import them.
+
+    A compiled file carries the hash of its source, so that it can never stand for an edited one.
+    """
     mode = py_compile.PycInvalidationMode.CHECKED_HASH
     for name in PROJECT:
-        compileall.compile_dir(folder / name, quiet=2, invalidation_mode=mode)
+        if (folder / name).is_dir():
+            compileall.compile_dir(folder / name, quiet=2, invalidation_mode=mode)
 
 
 def preload() -> None:
@@ -210,6 +220,16 @@ def _end_after(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
+class Unshrunk:
+    """A plugin of pytest that keeps Hypothesis from looking for a smaller example once a test has failed."""
+
+    def pytest_sessionstart(self) -> None:
+        from hypothesis import Phase, settings
+
+        settings.register_profile("unshrunk", phases=[Phase.explicit, Phase.reuse, Phase.generate])
+        settings.load_profile("unshrunk")
+
+
 def _begin(pipe: int, test: str, seconds: float) -> None:
     _end_after(seconds)
     os.write(pipe, test.encode() + b"\n")
@@ -235,4 +255,4 @@ def _run(folder: Path, scratch: Path, kernels: Path, arguments: list[str], plugi
         os.environ.pop(variable, None)
     sys.dont_write_bytecode = False
     options = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    return int(pytest.main([*options, f"--basetemp={scratch / 'pytest'}", *arguments], plugins))
+    return int(pytest.main([*options, f"--basetemp={scratch / 'pytest'}", *arguments], [*plugins, Unshrunk()]))

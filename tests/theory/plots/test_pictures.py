@@ -186,6 +186,6 @@ def test_backward_is_blue_and_settles_where_forward_does_not():
 
 
 def test_files_have_the_names_of_the_pictures(tmp_path):
-    assert [path.name for path in draw_all(tmp_path, ["law_distance"])] == ["law_distance.png", "law_distance.svg"]
+    assert [path.name for path in draw_all(tmp_path, ["sample_paths"])] == ["sample_paths.png", "sample_paths.svg"]
     with pytest.raises(KeyError, match="no plot is called 'rates'"):
         draw("rates")

@@ -26,7 +26,7 @@ def families(draw):
     return [statement.mixing(*m) for m in maps], [Fraction(p, sum(parts)) for p in parts], starts
 
 
-@given(family=families(), n=st.integers(1, 4))
+@given(family=families(), n=st.integers(1, 3))
 def test_joint_laws_of_several_starts_are_equal(family, n):
     verdict = statement.check(*family, n)
     assert verdict, verdict

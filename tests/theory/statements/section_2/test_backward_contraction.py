@@ -23,7 +23,7 @@ factors = st.one_of(st.sampled_from([0.0, 0.5, 0.999, 1 - 1e-9]), st.floats(0, 1
     k=factors,
     D=st.one_of(st.just(0.0), st.floats(1e-6, 1e6)),
     dim=st.integers(1, 50),
-    n=st.one_of(*[st.integers(1, 60)] * 5, st.just(2000)),
+    n=st.one_of(*[st.integers(1, 60)] * 9, st.just(1000)),
     seed=st.integers(0, 2**31),
     reach=st.sampled_from([0.0, 1.0, 1e9]),
     data=st.data(),
@@ -54,7 +54,7 @@ def test_the_bound_is_reached_by_aligned_maps(seed, n, dim):
 
 @given(
     family=strategies.families(),
-    n=st.one_of(st.integers(1, 60), st.just(1000)),
+    n=st.one_of(*[st.integers(1, 60)] * 9, st.just(1000)),
     seed=st.integers(0, 2**31),
     data=st.data(),
 )

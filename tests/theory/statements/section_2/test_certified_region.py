@@ -9,8 +9,7 @@ import pytest
 from contraction.statements.section_2 import certified_region as statement
 
 
-@pytest.mark.parametrize("kind", ["linear", "neuron", "epochs"])
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize(("kind", "seed"), [("linear", 11), ("neuron", 12), ("epochs", 13)])
 def test_networks_of_random_data(kind, seed):
     verdict = statement.check(kind, seed)
     assert verdict, verdict.failure

@@ -17,7 +17,7 @@ from contraction.statements.section_2 import common_fixed_point as statement
     ratio=st.one_of(st.just(1.0), st.floats(1, 1e4)),
     share=st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 0.999)),
     dim=st.integers(1, 50),
-    n=st.one_of(*[st.integers(1, 80)] * 4, st.just(1000)),
+    n=st.one_of(*[st.integers(1, 80)] * 9, st.just(500)),
     seed=st.integers(0, 2**31),
     reach=st.sampled_from([1e-3, 1.0, 1e6]),
 )

@@ -14,7 +14,7 @@ from contraction.maps.operators import Operators, RandomOperator
 from contraction.statements.section_2 import constant_maps
 
 
-@given(parts=st.lists(st.integers(0, 20), min_size=1, max_size=4).filter(any), n=st.integers(1, 4), start=st.integers())
+@given(parts=st.lists(st.integers(0, 20), min_size=1, max_size=3).filter(any), n=st.integers(1, 3), start=st.integers())
 def test_laws(parts, n, start):
     verdict = constant_maps.check(tuple(Fraction(p, sum(parts)) for p in parts), n, start)
     assert verdict, verdict

@@ -26,7 +26,7 @@ def finite_families(draw, most=3):
     return maps, [Fraction(p, sum(parts)) for p in parts]
 
 
-@given(family=finite_families(), theta0=st.lists(fractions, min_size=1, max_size=4), n=st.integers(0, 5))
+@given(family=finite_families(), theta0=st.lists(fractions, min_size=1, max_size=4), n=st.integers(0, 4))
 def test_laws_are_equal_without_any_contraction(family, theta0, n):
     maps, weights = family
     verdict = statement.check(maps, weights, theta0, n)
@@ -34,12 +34,12 @@ def test_laws_are_equal_without_any_contraction(family, theta0, n):
 
 
 def test_three_smooth_maps_with_unequal_weights():
-    """All 729 words of three smooth maps at n = 6: as many atoms as words, each with the same weight both ways."""
+    """All 243 words of three smooth maps at n = 5: as many atoms as words, each with the same weight both ways."""
     weights = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)]
     parameters = [(Fraction(1, 2), 1, Fraction(1, 4)), (Fraction(-1, 3), 2, Fraction(1, 5)), (Fraction(1, 7), -1, 1)]
-    verdict = statement.check([statement.bend(*p) for p in parameters], weights, [Fraction(1, 3)], 6)
+    verdict = statement.check([statement.bend(*p) for p in parameters], weights, [Fraction(1, 3)], 5)
     assert verdict, verdict
-    assert verdict.note.endswith("729 atoms")
+    assert verdict.note.endswith("243 atoms")
 
 
 @given(
@@ -78,9 +78,9 @@ def test_other_weights_on_one_side_are_caught(monkeypatch):
         return real(maps, words, theta0, order)
 
     monkeypatch.setattr(statement, "iterate_law", tampered)
-    verdicts = [statement.check(**case) for case in statement.cases(np.random.default_rng(0), "standard")]
-    assert calls
-    assert not all(verdicts)
+    maps = [affine_map(Fraction(1, 2), 0), affine_map(Fraction(1, 3), 1)]
+    assert not statement.check(maps, [Fraction(1, 4), Fraction(3, 4)], [1], 2)
+    assert Forward in map(type, calls)
 
 
 @pytest.mark.control
