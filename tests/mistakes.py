@@ -681,7 +681,8 @@ def caught(chosen: Sequence[Mistake], folders: Sequence[Path], say: Callable[[st
                     running.remove(trial)
                     free.append(trial.folder)
                     count += found
-                    say(f"{'caught' if found else 'NOT CAUGHT':<12} {trial.mistake.name}\n{'':<12} by {trial.mistake.test}")
+                    result = "caught" if found else "NOT CAUGHT"
+                    say(f"{result:<12} {trial.mistake.name}\n{'':<12} by {trial.mistake.test}")
             time.sleep(0.02)
     finally:
         for trial in running:

@@ -18,7 +18,8 @@ TOY = {
     "contraction/toy.py": "def positive(x):\n    return x if x > 0 else 0\n\n\ndef wait(ready=True):\n"
     "    while not ready:\n        pass\n    return ready\n",
     "tests/test_toy.py": "from hypothesis import given, strategies as st\n"
-    "from contraction import toy\n\n\ndef test_positive():\n    assert [toy.positive(x) for x in (-1, 2)] == [0, 2]\n\n\n"
+    "from contraction import toy\n\n\n"
+    "def test_positive():\n    assert [toy.positive(x) for x in (-1, 2)] == [0, 2]\n\n\n"
     "def test_wait():\n    assert toy.wait()\n\n\n@given(st.integers(-9, 9))\ndef test_any(x):\n"
     "    assert toy.positive(x) >= 0\n",
 }

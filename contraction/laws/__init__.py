@@ -2,6 +2,14 @@
 
 from contraction.laws.affine_moments import AffineMoments, affine_moments, gelbrich_distance
 from contraction.laws.bernoulli import bernoulli_law, cantor_cdf, golden_law, golden_value
+from contraction.laws.brackets import (
+    Bracket,
+    coupling_bound,
+    exact_bracket,
+    lipschitz_lower_bound,
+    moment_bracket,
+    rate_bracket,
+)
 from contraction.laws.calibrated import (
     CalibratedResult,
     Rates,
@@ -11,16 +19,6 @@ from contraction.laws.calibrated import (
     sample_size,
     two_sample_size,
     two_sample_test,
-)
-from contraction.laws.distance import (
-    Bracket,
-    coupling_bound,
-    exact_bracket,
-    lipschitz_lower_bound,
-    moment_bracket,
-    rate_bracket,
-    wasserstein,
-    wasserstein_to_uniform,
 )
 from contraction.laws.enumerate import (
     compare_orders,
@@ -38,6 +36,7 @@ from contraction.laws.means import mean_sample_size, mean_test
 from contraction.laws.merged import merged_law
 from contraction.laws.modulated import ModulatedMoments, modulated_moments
 from contraction.laws.paired import PairedResult, sign_flip_test
+from contraction.laws.quantiles import wasserstein, wasserstein_to_uniform
 from contraction.laws.random_affine import RandomAffineMoments
 
 __all__ = [

@@ -21,14 +21,16 @@ from nn_experiments.studies import choices  # noqa: E402
 from nn_experiments.studies.choices import POINTS, SETTINGS, Choice  # noqa: E402
 
 
-def test_a_small_run_is_both_orders_of_the_maps(tmp_path: Path) -> None:
+def test_a_small_run_is_both_orders_of_the_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At six iterates of each path, in place of twenty."""
+    monkeypatch.setattr(choices, "POINTS", 6)
     settings = (
-        Choice("mlp-digits", POINTS, 1, {"model": "convnet", "sampling": "reshuffle"}),
-        Choice("mlp-digits", POINTS + 2, 1, {"initialisation": "he_normal"}),
+        Choice("mlp-digits", 6, 1, {"model": "convnet", "sampling": "reshuffle"}),
+        Choice("mlp-digits", 8, 1, {"initialisation": "he_normal"}),
     )
     lines: list[str] = []
     study = choices.run(tmp_path, seeds=2, settings=settings, report=lines.append)
-    assert study["n"].tolist() == [list(range(1, POINTS + 1)), list(range(3, POINTS + 3))]
+    assert study["n"].tolist() == [list(range(1, 7)), list(range(3, 9))]
     assert lines[-1] == "mlp-digits, initialisation=he_normal, seed 1"
     for k, setting in enumerate(settings):
         place = prepare(EXPERIMENTS["mlp-digits"].override(setting.changes), 1)
@@ -44,7 +46,7 @@ def test_a_small_run_is_both_orders_of_the_maps(tmp_path: Path) -> None:
                 assert (study["paths"][0, row, 1, point, RECOMPUTED] == pytest.approx(again, rel=1e-4)) == (k == 0)
     assert np.isnan(study["paths"][1, ..., 2:]).all()  # no batch norm, no statistics
     forward, backward = study["paths"][0, :, 1, -1, 1]
-    assert abs(forward - backward) > 1e-3  # control: the orders differ
+    assert abs(forward - backward) > 1e-4 * forward  # control: the orders differ by more than is allowed above
     assert (study["paths"][0, ..., 1] != study["paths"][0, ..., 3]).all()  # and so do the two kinds of statistics
     again = choices.run(tmp_path, seeds=2, settings=settings)
     assert np.array_equal(again["paths"], study["paths"], equal_nan=True)

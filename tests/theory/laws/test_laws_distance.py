@@ -17,16 +17,15 @@ from contraction.families.bernoulli import BernoulliConvolution
 from contraction.families.finite import FiniteFamily
 from contraction.laws import ExactLaw, exact_law, merged_law
 from contraction.laws.bernoulli import bernoulli_law, cantor_cdf, golden_law, golden_value
-from contraction.laws.distance import (
+from contraction.laws.brackets import (
     Bracket,
     coupling_bound,
     exact_bracket,
     lipschitz_lower_bound,
     moment_bracket,
     rate_bracket,
-    wasserstein,
-    wasserstein_to_uniform,
 )
+from contraction.laws.quantiles import wasserstein, wasserstein_to_uniform
 from contraction.maps.errors import NotCertified
 from contraction.maps.iterates import backward_iterates
 from contraction.maps.orders import Backward

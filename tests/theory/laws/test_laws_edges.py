@@ -22,8 +22,8 @@ from contraction.laws import (
     two_sample_test,
 )
 from contraction.laws.affine_moments import AffineMoments
+from contraction.laws.brackets import coupling_bound
 from contraction.laws.calibrated import Rates
-from contraction.laws.distance import coupling_bound
 from contraction.laws.means import mean_sample_size
 from contraction.laws.random_affine import RandomAffineMoments
 from contraction.maps.orders import Backward, Forward

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contraction import laws
-from contraction.laws.distance import _check_slope
+from contraction.laws.brackets import _check_slope
 from contraction.laws.draws import as_function
 from contraction.laws.exact import _proportional
 

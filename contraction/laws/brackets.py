@@ -1,15 +1,15 @@
-"""Wasserstein distances between the law of iterate n and the limit law, exact or as lower and upper bounds.
+"""Lower and upper bounds of the Wasserstein distance between the law of iterate n and the limit law.
 
 Upper bounds come from coupling: W_p(law θ_n, mu) <= (E d(θ_n^B, θ*)^p)^{1/p}, which is at most
 k^n ‖d(θ_0, T θ_0)‖_p / (1 - k). Lower bounds come from 1-Lipschitz test functions, means, and Gelbrich's bound.
-For laws on R the quantile functions give the exact distance, in Fractions. If the limit law is not known, the law of a
-later iterate replaces it, and coupling bounds the distance between the two.
+For exact laws on R the distance itself is known (`contraction.laws.quantiles`). If the limit law is not known, the law
+of a later iterate replaces it, and coupling bounds the distance between the two.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -22,13 +22,13 @@ from contraction.arguments import (
     check_positive,
     check_probability,
     check_real,
-    check_type,
 )
 from contraction.laws._words import as_fraction
 from contraction.laws.affine_moments import affine_moments, gelbrich_distance
 from contraction.laws.draws import ExactMaps, affine_pairs, independent_maps
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
+from contraction.laws.quantiles import check_order, wasserstein
 from contraction.maps.arrays import numbers
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
@@ -43,8 +43,6 @@ __all__ = [
     "lipschitz_lower_bound",
     "moment_bracket",
     "rate_bracket",
-    "wasserstein",
-    "wasserstein_to_uniform",
 ]
 
 SLOPE_AXES = 16  # coordinates in which neighbouring draws are compared
@@ -90,116 +88,6 @@ class Bracket(Value):
 
     def __contains__(self, value: Number) -> bool:
         return bool(self.lower <= value <= self.upper)
-
-
-# --- on the line ------------------------------------------------------------------------------------------------------
-
-
-def wasserstein(first: ExactLaw, second: ExactLaw, p: float = 1) -> Number:
-    """W_p between two exact real laws, by their quantile functions.
-
-    W_p^p = int_0^1 |F^{-1}(u) - G^{-1}(u)|^p du, and W_inf is the largest difference of quantiles. The result is a
-    Fraction for p = 1 and p = inf, and a float otherwise.
-
-    That the coupling by quantiles is optimal for every p >= 1 is a classical theorem of optimal transport on the real
-    line.
-
-    Raises
-    ------
-    ValueError
-        If p < 1 or a law is not real.
-
-    Examples
-    --------
-    >>> from fractions import Fraction
-    >>> from contraction import laws
-    >>> one, two = laws.ExactLaw({0: 1}), laws.ExactLaw({0: Fraction(1, 2), 1: Fraction(1, 2)})
-    >>> laws.wasserstein(one, two)
-    Fraction(1, 2)
-    """
-    _check_p(p)
-    gaps = [(mass, abs(x - y)) for mass, x, y in _aligned(_sorted(first), _sorted(second))]
-    if p == math.inf:
-        return max(gap for _, gap in gaps)
-    if p == 1:
-        return sum((m * g for m, g in gaps), Fraction(0))
-    return float(sum((m * g ** _exact_power(p) for m, g in gaps), Fraction(0))) ** (1 / p)
-
-
-def wasserstein_to_uniform(law: ExactLaw, low: Exact, high: Exact, p: float = 1) -> Number:
-    """W_p between an exact real law and the uniform law on [low, high]; a Fraction for p = 1 and inf, else a float.
-
-    An atom x of quantile levels [u, v] is moved to the interval [q(u), q(v)], q(u) = low + (high - low) u.
-
-    Raises
-    ------
-    ValueError
-        If p < 1 or the interval is empty.
-
-    Examples
-    --------
-    >>> from fractions import Fraction
-    >>> from contraction import laws
-    >>> laws.wasserstein_to_uniform(laws.bernoulli_law(Fraction(1, 2), 3), 0, 1)
-    Fraction(1, 16)
-    """
-    _check_p(p)
-    low, width = as_fraction(low), as_fraction(high) - as_fraction(low)
-    if width <= 0:
-        raise ValueError(f"a uniform law needs low < high, got {low} and {high}")
-    level, farthest, total = Fraction(0), Fraction(0), 0
-    for x, mass in _sorted(law):
-        a, b = low + width * level - x, low + width * (level + mass) - x
-        farthest = max(farthest, abs(a), abs(b))
-        if p != math.inf:
-            total += (_signed_power(b, p) - _signed_power(a, p)) / (width * (int(p) + 1 if p == int(p) else p + 1))
-        level += mass
-    if p == math.inf:
-        return farthest
-    return Fraction(total) if p == 1 else float(total) ** (1 / p)
-
-
-def _signed_power(x: Fraction, p: float) -> Number:
-    """sign(x) |x|^(p+1), the antiderivative of (p+1) |x|^p; exact for integer p."""
-    power = abs(x) ** (int(p) + 1) if p == int(p) else float(abs(x)) ** (p + 1)
-    return power if x >= 0 else -power
-
-
-def _exact_power(p: float) -> int | float:
-    return int(p) if p == int(p) else p
-
-
-def _sorted(law: ExactLaw) -> list[tuple[Fraction, Fraction]]:
-    check_type("a law", law, ExactLaw, "an ExactLaw")
-    atoms = sorted(law.counter().items())
-    if isinstance(atoms[0][0], tuple):
-        raise ValueError("the quantile formula needs laws on R, got points with several coordinates")
-    return atoms
-
-
-def _aligned(first: list, second: list) -> Iterator[tuple[Fraction, Fraction, Fraction]]:
-    """Pieces (mass, x, y) of the monotone coupling."""
-    i = j = 0
-    left, right = first[0][1], second[0][1]
-    while True:
-        mass = min(left, right)
-        yield mass, first[i][0], second[j][0]
-        left, right = left - mass, right - mass
-        if not left:
-            i += 1
-            if i == len(first):
-                return
-            left = first[i][1]
-        if not right:
-            j += 1
-            right = second[j][1]
-
-
-def _check_p(p: float) -> None:
-    check_real("the order p of W_p", p, least=1)
-
-
-# --- coupling ---------------------------------------------------------------------------------------------------------
 
 
 def coupling_bound(k: Number, displacement: Number, n: int) -> Number:
@@ -279,7 +167,7 @@ def exact_bracket(
     >>> laws.exact_bracket(maps, 4, p=1, limit=lambda law: laws.wasserstein_to_uniform(law, 0, 1, 1)).lower
     Fraction(1, 32)
     """
-    _check_p(p)
+    check_order(p)
     check_integer("the number of maps n", n)
     if limit is not None:
         check_function("limit", limit, "of an ExactLaw")
@@ -345,7 +233,7 @@ def moment_bracket(family: RandomOperator, n: int, theta0: ArrayLike = 0.0, *, p
     >>> [(round(b.lower, 4), round(b.upper, 4)) for b in brackets]  # W_2 to the limit law is between the two
     [(0.2507, 0.2887), (0.0625, 0.0722), (0.0039, 0.0045)]
     """
-    _check_p(p)
+    check_order(p)
     moments = affine_moments(family, theta0)
     mean, limit_mean = moments.mean(n), moments.stationary_mean
     if p >= 2:
