@@ -35,6 +35,17 @@ def test_a_factor_of_exactly_one_is_no_contraction() -> None:
                 ct.certify(family, 0.0, moment=moment)
 
 
+def test_a_declared_factor_is_compared_as_it_is() -> None:
+    """A declared number is not rounded: 1 is no contraction, and the float below it is one."""
+    maps = lambda rng: rng.choice([-1.0, 1.0]), lambda x, u: np.sin(x) * 0.5 + u
+    declared = ct.RandomOperator(*maps, contraction=1.0, displacement=1.0)
+    for given in ({}, {"moment": 1.0}, {"ball": 5.0}):
+        with pytest.raises(NotCertified, match="k ≥ 1"):
+            ct.certify(declared, [0.0], **given)  # type: ignore[arg-type]
+    below = ct.RandomOperator(*maps, contraction=BELOW_ONE, displacement=1.0)
+    assert ct.certify(below, [0.0]).k == BELOW_ONE
+
+
 def test_a_factor_just_below_one_is_one_when_it_is_rounded_up() -> None:
     """1 - 2^-53 is refused for its rounding; below it k is at least the factor and below 1 from some float on."""
     with pytest.raises(NotCertified, match=r"k = 0\.9999999999999999 is 1\.0000000000000007 when rounded up"):

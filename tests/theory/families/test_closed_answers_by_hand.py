@@ -276,3 +276,97 @@ def test_noise_without_a_mean_or_a_variance_is_searched_without() -> None:
 
     with pytest.raises(DeclarationRefuted, match=r"states that all numbers lie in \[-1\.0, 0\.9\], but 0\.9"):
         search_noise(Narrow(-1.0, 1.0))
+
+
+def test_rewards_of_several_actions_push_by_the_norm_of_all_of_them() -> None:
+    """One state and two actions at γ = 1/2: |T V - V| <= sup without noise + (S A E ε²)^(1/2) = 1 + √2."""
+    family = fam.BellmanOperators([[1.0, 0.0]], [[[1.0], [1.0]]], 0.5, fam.Gaussian())
+    assert family.displacement_moment(np.zeros(1), 2.0).value == pytest.approx(1 + math.sqrt(2), rel=1e-12)
+    assert family.displacement_moment(np.zeros(1), 4.0).value == pytest.approx(1 + (2 * 3) ** 0.25, rel=1e-9)
+
+
+@pytest.mark.parametrize(("theta", "kind"), [(np.array([F(2)]), "O"), (np.array([2]), "O"), (np.array([2.0]), "f")])
+def test_constant_maps_give_exact_numbers_at_exact_points(theta: Any, kind: str) -> None:
+    found = fam.ConstantMaps([[F(1, 3)], [F(1)]]).apply(theta, 0)
+    assert found.dtype.kind == kind
+    assert found.tolist() == [F(1, 3) if kind == "O" else 1 / 3]
+
+
+@pytest.mark.parametrize("h", [0.0, 0.5, 1.0, 1.5])
+def test_constant_noise_leaves_one_fixed_point_unless_nothing_moves(h: float) -> None:
+    """(1 - h) x + 3 h = x for x = 3, and for every x if h = 0."""
+    family = fam.QuadraticSGD(h, fam.TwoPoint(3, 3), 2)
+    if h == 0:
+        assert family.fixed_point is None
+    else:
+        assert family.fixed_point.tolist() == [3.0, 3.0]  # type: ignore[union-attr]
+        assert family.apply(np.array([3.0, 3.0]), np.array([3.0, 3.0])).tolist() == [3.0, 3.0]
+    assert fam.QuadraticSGD(0.5, fam.TwoPoint(2, 3), 2).fixed_point is None
+
+
+def test_one_offset_for_all_coordinates_of_a_replica() -> None:
+    """A function that draws many maps at once may give one number b for each replica."""
+    family = fam.RandomAffine.from_law(
+        lambda rng, size: (rng.uniform(0, 0.5, size), rng.uniform(0, 1, size)), 2, contraction=0.5
+    )
+    A, b = family.sample(1, 0, replicas=3).draws[0]
+    assert A.shape == (3,)
+    assert b.shape == (3, 2)
+    assert np.array_equal(b[:, 0], b[:, 1])
+    assert len(set(b[:, 0].tolist())) == 3
+    each = fam.RandomAffine.from_law(
+        lambda rng, size: (rng.uniform(0, 0.5, size), rng.uniform(0, 1, (size, 2))), 2, contraction=0.5
+    )
+    assert each.sample(1, 0, replicas=3).draws[0][1].shape == (3, 2)
+
+
+def test_the_displacement_of_an_integral_is_that_of_its_worst_corner() -> None:
+    """At f = 0 only the forcing b in [-2, 1] moves f, by a path of slope b: twice as far as with b in [-1, 1]."""
+    grid = np.linspace(0.0, 1.0, 5)
+    far = fam.PicardIteration(grid, 2.0, fam.Uniform(-1, 1), fam.Uniform(-2, 1)).displacement(np.zeros(5))
+    near = fam.PicardIteration(grid, 2.0, fam.Uniform(-1, 1), fam.Uniform(-1, 1)).displacement(np.zeros(5))
+    other = fam.PicardIteration(grid, 2.0, fam.Uniform(-1, 1), fam.Uniform(-1, 2)).displacement(np.zeros(5))
+    assert far.value == pytest.approx(2 * near.value, rel=1e-12)
+    assert far.value == pytest.approx(other.value, rel=1e-12)
+    assert near.value > 0
+
+
+@pytest.mark.parametrize("wrong", [None, "reach", "mean", "covariance", "moment"])
+def test_noise_in_the_plane_is_searched_in_every_coordinate(wrong: str | None) -> None:
+    """Uniform numbers of a square: some of them, not all, are further than 1 from its centre."""
+
+    class Square(fam.Noise):
+        dim = 2
+        mean = variance = 0.0
+        interval = (-math.inf, math.inf)
+
+        def reach(self, center: Any) -> float:
+            return 1.0 if wrong == "reach" else float(np.linalg.norm(np.abs(center) + 1))
+
+        def mean_vector(self, d: int) -> np.ndarray:
+            return np.array([0.0, 0.5 if wrong == "mean" else 0.0])
+
+        def covariance(self, d: int) -> np.ndarray:
+            return np.diag([1 / 3, 0.2 if wrong == "covariance" else 1 / 3])
+
+        def norm_moment(self, center: Any, p: float) -> float:
+            square = 2 / 3 + float(np.sum(np.square(center)))
+            return math.sqrt(square) * (0.5 if wrong == "moment" else 1.0)
+
+        def moment(self, p: float, about: float = 0.0) -> float:
+            return math.inf
+
+        def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+            return rng.uniform(-1, 1, shape)
+
+    if wrong is None:
+        search_noise(Square())
+    else:
+        said = {
+            "reach": "no number is further than 1",
+            "mean": r"states the mean 0\.5",
+            "covariance": r"the variance 0\.2",
+            "moment": "states E",
+        }
+        with pytest.raises(DeclarationRefuted, match=said[wrong]):
+            search_noise(Square())
