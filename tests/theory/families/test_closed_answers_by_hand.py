@@ -370,3 +370,28 @@ def test_noise_in_the_plane_is_searched_in_every_coordinate(wrong: str | None) -
         }
         with pytest.raises(DeclarationRefuted, match=said[wrong]):
             search_noise(Square())
+
+
+@pytest.mark.parametrize(("low", "high", "weight"), [(-10.0, 0.0, 0.9), (0.0, 10.0, 0.1), (-1.0, 1.0, 0.5)])
+@pytest.mark.parametrize("wrong", [1.0, 0.5, 2.0])
+def test_the_variance_of_a_skew_noise_is_bounded_by_its_farther_end(
+    low: float, high: float, weight: float, wrong: float
+) -> None:
+    """Two values, of which the rarer one lies far from the mean."""
+
+    class Skew(fam.Noise):
+        interval = low, high
+        mean = low + weight * (high - low)
+        variance = wrong * weight * (1 - weight) * (high - low) ** 2
+
+        def moment(self, p: float, about: float = 0.0) -> float:
+            return (1 - weight) * abs(low - about) ** p + weight * abs(high - about) ** p
+
+        def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+            return np.where(rng.random(shape) < weight, high, low)
+
+    if wrong == 1:
+        search_noise(Skew())
+    else:
+        with pytest.raises(DeclarationRefuted, match="the variance "):
+            search_noise(Skew())
