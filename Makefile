@@ -37,7 +37,7 @@ verify: $(VENV)/.installed
 	$(BIN)/python -m nn_experiments plot digits --out $(OUT)/networks --pictures $(OUT)/figures
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n auto tests
+	$(BIN)/python -m pytest -n auto --dist worksteal tests
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
