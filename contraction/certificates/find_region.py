@@ -242,9 +242,9 @@ def _outweighed(maps: Sequence[StepBounds], r: NDArray) -> tuple[int, int, str]:
         return i, j, f"is only known to have a curvature of at least {diagonal[i, j]:.3g}"
     w = r.copy()
     for _ in range(200):
-        w = np.max(others @ w / diagonal, axis=0)
+        w = np.sqrt(w * np.max(others @ w / diagonal, axis=0))  # the root, since powers alone may go round in a circle
         w = w / np.max(w)
-    ratio = others @ w / (diagonal * w)
+    ratio = others @ w / (diagonal * np.where(w > 0, w, 1.0))  # w_j is 0 where no other coordinate pushes
     i, j = (int(x) for x in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
     outweighed = f"the other coordinates push it by {ratio[i, j]:.4g} times what that pulls back"
     return i, j, f"has a curvature of at least {diagonal[i, j]:.3g}, and {outweighed}"

@@ -198,16 +198,32 @@ def test_the_curvature_that_is_outweighed_most_is_named() -> None:
     assert (i, j, reason) == (1, 1, "is only known to have a curvature of at least 0")
 
 
-def test_the_push_of_the_other_coordinates_by_hand() -> None:
-    """One map with diagonal (2, 1) and off-diagonals 1 and 8: the weights w = (1, 4) balance both at 8/4 = 1 · 4/2."""
-    i, j, reason = _outweighed(
-        [bounds([[2.0, 1.0], [8.0, 1.0]]), bounds([[9.0, 0.0], [0.0, 9.0]])], np.array([1.0, 4.0])
-    )
-    assert (i, j) in ((0, 0), (0, 1))
-    assert (
-        reason
-        == f"has a curvature of at least {2 - j}, and the other coordinates push it by 2 times what that pulls back"
-    )
+@pytest.mark.parametrize("start", [[1.0, 1.0], [1.0, 4.0], [1.0, 100.0]], ids=str)
+def test_the_push_of_the_other_coordinates_by_hand(start: list[float]) -> None:
+    """One map with diagonal (2, 1) and off-diagonals 1 and 8: the weights w = (1, 4) balance both at 4/2 = 8/4."""
+    maps = [bounds([[2.0, 1.0], [8.0, 1.0]]), bounds([[9.0, 0.0], [0.0, 9.0]])]
+    i, j, reason = _outweighed(maps, np.array(start))
+    assert i == 0
+    assert reason.endswith("and the other coordinates push it by 2 times what that pulls back")
+    assert reason.startswith(f"has a curvature of at least {2 - j}, ")
+
+
+def test_the_push_in_the_best_weights_is_the_spectral_radius() -> None:
+    diagonal = np.array([1.0, 2.0, 4.0])
+    others = np.array([[0.0, 1.0, 3.0], [0.5, 0.0, 1.0], [2.0, 1.0, 0.0]])
+    slope = Intervals(np.diag(diagonal) + others)
+    one = StepBounds(0.1, Intervals(np.zeros(3)), slope, np.zeros((3, 3)))
+    radius = float(np.max(np.abs(np.linalg.eigvals(others / diagonal[:, None]))))
+    reason = _outweighed([one], np.array([1.0, 0.1, 5.0]))[2]
+    assert f"push it by {radius:.4g} times" in reason
+
+
+def test_a_coordinate_that_nothing_pushes_is_not_named() -> None:
+    slope = np.array([[2.0, 1.0, 0.0], [8.0, 1.0, 0.0], [0.0, 0.0, 0.5]])
+    one = StepBounds(0.1, Intervals(np.zeros(3)), Intervals(slope), np.zeros((3, 3)))
+    _, j, reason = _outweighed([one], np.ones(3))
+    assert j < 2
+    assert reason.endswith("push it by 2 times what that pulls back")
 
 
 def test_words_that_cannot_be_listed() -> None:

@@ -12,7 +12,7 @@ import pytest
 import contraction as ct
 from contraction.certificates.average import _of_products
 from contraction.certificates.find_region import _minimum
-from contraction.certificates.majorants import MeanSquareMoments, _near_one
+from contraction.certificates.majorants import CommonNorm, MeanSquareMoments, _near_one
 from contraction.certificates.region import certify_region
 from contraction.certificates.step_bounds import gram_inverse
 from contraction.families import FiniteFamily, OwnLossSteps, Reshuffled, Uniform
@@ -184,3 +184,11 @@ def test_the_number_of_pairs_falls_with_the_dimension() -> None:
     points = lambda rng, count: np.broadcast_to(rng.uniform(size=(count, 1)), (count, d))  # noqa: E731
     for d, pairs in ((2, 24), (2**16, 16)):
         assert ct.search_violation(family, np.zeros(d), maps=1, points=points).pairs == pairs
+
+
+def test_a_bound_in_another_norm_is_c_times_the_bound_and_zero_stays() -> None:
+    """c D k^n / (1 - k): for k = 0 nothing is left after one map, and a bound that underflows is not 0."""
+    assert np.asarray(CommonNorm(0.0, 3.0, None, c=2.0).bound(np.arange(3))).tolist()[1:] == [0.0, 0.0]
+    for n, value in enumerate(np.asarray(CommonNorm(0.25, 3.0, None, c=2.0).bound(np.arange(4))).tolist()):
+        assert F(8, 4**n) <= F(value) <= F(8, 4**n) * (1 + F(2.0**-44))
+    assert float(CommonNorm(0.25, 3.0, None, c=1e-300).bound(np.array(200))) == 5e-324
