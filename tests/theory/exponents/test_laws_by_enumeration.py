@@ -201,3 +201,27 @@ def test_draws_that_are_no_list_of_single_draws_have_no_derivative_one_at_a_time
     family = ct.RandomOperator(draw, lambda x, d: d["u"][..., None] * x, vectorized=True)
     with pytest.raises(ValueError, match="jvp= takes one draw at a time"):
         derivative_of(family.sample(2, 0, replicas=2), np.ones((2, 1)), slope)
+
+
+def test_quotients_of_large_numbers_are_compared_up_to_their_rounding() -> None:
+    """The values 10^9 + u x are rounded to units of 10^-7, so that a quotient says little of the derivative u."""
+    family = ct.RandomOperator(lambda rng: rng.uniform(0, 1), lambda x, u: 1e9 + u * x, vectorized=False)
+    operators = family.sample(2, 0, replicas=2)
+    derivative_of(operators, np.array([[0.5], [0.25]]), lambda t, v, u: u * v)
+    small = ct.RandomOperator(lambda rng: rng.uniform(0, 1), lambda x, u: u * x, vectorized=False).sample(
+        2, 0, replicas=2
+    )
+    with pytest.raises(DeclarationRefuted, match=r"is not the derivative of T_1"):
+        derivative_of(small, np.array([[0.5], [0.25]]), lambda t, v, u: (u + 1e-3) * v)
+
+
+def test_a_path_that_overflows_in_one_coordinate_is_refused() -> None:
+    """The derivative stays (1, 1), while the first coordinate grows beyond all floats."""
+
+    class Own(ct.RandomOperator):
+        def jvp(self, theta: Any, directions: Any, draw: Any) -> Any:
+            return directions
+
+    own = Own(lambda rng: rng.uniform(0, 1), lambda x, u: x * np.array([1e200, 1.0]) + 1.0, vectorized=False)
+    with pytest.raises(ArithmeticError, match="a forward path or its derivative is not finite at map 3"):
+        ct.lyapunov_exponents(own, np.zeros(2), 5, burn_in=0, replicas=2)

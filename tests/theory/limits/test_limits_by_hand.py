@@ -12,6 +12,7 @@ import pytest
 import contraction as ct
 from contraction.families import Cyclic, FiniteFamily, MarkovModulated
 from contraction.limits.composed import (
+    composed,
     moment_prefixes,
     prefix_bounds,
     rounding_of_one,
@@ -174,3 +175,36 @@ def test_a_far_start_is_taken_through_the_same_maps() -> None:
     assert plain.far is None
     assert found.far == pytest.approx(5 / 2**found.maps, rel=1e-9)
     assert found.applications == plain.applications + found.maps
+
+
+@pytest.mark.parametrize("name", NORMS)
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_the_rounding_of_a_composition_is_a_sum_over_prefixes(name: str, n: int) -> None:
+    """Σ_(i<n) Lip(T_1 … T_i) times the norm of 2 γ(64 + 16 d) max |x_j| in every coordinate, over all points met."""
+    space, norm = NORMS[name]
+    family = FiniteFamily([(np.eye(2) / 2, [1.0, -8.0])], space=space)
+    prefixes = 0.5 ** np.arange(n + 1.0)
+    value, rounding = composed(family.sample(n), np.array([3.0, 0.0]), n, prefixes)
+    x, largest = np.array([3.0, 0.0]), 3.0
+    for _ in range(n):
+        x = x / 2 + [1.0, -8.0]
+        largest = max(largest, float(np.max(np.abs(x))))
+    np.testing.assert_allclose(value, x, rtol=1e-14)
+    expected = float(np.sum(prefixes[:n])) * norm * gamma(PER_MAP) * 2 * largest
+    assert rounding == pytest.approx(expected, rel=1e-5)
+    assert rounding >= expected
+    start = np.array([3.0, 0.0])
+    assert composed(family.sample(n), start, 0, prefixes)[1] == 0.0
+    exact = FiniteFamily([(F(1, 2), F(1))]).sample(n)
+    assert composed(exact, np.array([F(3)]), n, prefixes)[1] == 0.0
+
+
+@pytest.mark.parametrize(("patience", "asked"), [(1, [1]), (4, [1, 2, 4]), (5, [1, 2, 4, 8])])
+def test_paths_that_come_no_nearer_are_given_up_from_the_asked_horizon_on(patience: int, asked: list[int]) -> None:
+    moves = ct.RandomOperator(lambda rng: rng.uniform(-1, 1), lambda x, u: x + u)
+    told: list[int] = []
+    with pytest.raises(
+        ct.NotSettled, match=rf"no start comes nearer: .* under {asked[-1]} maps, none nearer than before"
+    ):
+        ct.backward_limit(moves, 0.0, 1e-6, patience=patience, progress=lambda n, far: told.append(n))
+    assert told == asked
