@@ -15,6 +15,7 @@ from contraction.certificates.blocks import after_blocks, p_after_blocks
 from contraction.certificates.change_of_metric import equivalence, factor_in, operator_norm_up
 from contraction.certificates.mean_square import EXACT_DIM, mean_square_norm
 from contraction.certificates.moments import search_declared_moments, search_second_moments
+from contraction.certificates.overrides import search_lists
 from contraction.certificates.region_epochs import drift
 from contraction.certificates.step_bounds import StepBounds, curvature_bounds, step_factor
 from contraction.families import FiniteFamily
@@ -125,6 +126,9 @@ def test_the_length_of_the_vectors_of_a_leaf_does_not_matter(scale: float) -> No
     np.testing.assert_allclose(Q @ Q.T, np.diag([1.0, 1.0, 0.0]), atol=1e-14)
     twice = ct.leaf_basis(family, np.zeros(3), scale * np.array([[1.0, 2.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]))
     assert twice.shape == (3, 2)
+    line = FiniteFamily([(np.eye(3) / 2, [1.0, 0.0, 0.0])])
+    almost = ct.leaf_basis(line, np.zeros(3), scale * np.array([[1.0, 1.0], [0.0, 1e-17], [0.0, 0.0]]))
+    assert almost.shape == (3, 1)  # a direction that is lost in rounding is none
     with pytest.raises(ValueError, match="at least one direction that is not zero"):
         ct.leaf_basis(family, np.zeros(3), np.zeros((3, 2)))
 
@@ -185,9 +189,12 @@ def test_a_factor_in_mean_square_is_searched_for_the_second_moment_alone(p: floa
         search_declared_moments(wrong, np.zeros(1), p, 0)
 
 
-def steps(pulls: list[list[float]], slope: float = 0.0) -> list[StepBounds]:
+def steps(pulls: list[list[float]], slope: float = 0.0, rad: float = 0.0) -> list[StepBounds]:
     d = len(pulls[0])
-    return [StepBounds(0.1, Intervals(np.array(p)), Intervals(slope * np.eye(d)), np.zeros((d, d))) for p in pulls]
+    return [
+        StepBounds(0.1, Intervals(np.array(p), np.full(d, rad)), Intervals(slope * np.eye(d)), np.zeros((d, d)))
+        for p in pulls
+    ]
 
 
 def test_how_far_an_epoch_leads_by_hand() -> None:
@@ -199,6 +206,8 @@ def test_how_far_an_epoch_leads_by_hand() -> None:
     s, aside = drift(steps([[1.0], [-2.0], [4.0]], 0.5), 0.1, np.array([2.0]))
     assert s.tolist() == pytest.approx([0.8], rel=1e-12)
     assert aside.tolist() == pytest.approx([0.1 * 0.5 * 0.1 * 12], rel=1e-12)
+    s, _ = drift(steps([[1.0], [-2.0], [4.0]], rad=0.5), 0.1, np.array([2.0]))  # pulls of up to 1.5, -2.5 and 4.5
+    assert s.tolist() == pytest.approx([0.6], rel=1e-12)
     s, aside = drift(steps([[-3.0, 1.0]], 0.5), 0.1, np.array([2.0, 4.0]))
     assert s.tolist() == pytest.approx([0.4, 0.3], rel=1e-12)
     assert aside.tolist() == [pytest.approx(0.0, abs=1e-290)] * 2
@@ -227,3 +236,26 @@ def test_the_factor_of_drawn_maps_is_the_largest_ratio_of_their_products() -> No
         assert ct.certify(operators, 0.0).k == pytest.approx(k, rel=1e-9)
     gone = FiniteFamily([(0.0, 1.0)]).sample(3)
     assert ct.certify(gone, 0.0).k == 0.0
+
+
+@pytest.mark.parametrize("bad", [[np.inf, 0.0], [0.0, -np.inf], [np.nan, 0.0]], ids=str)
+def test_every_coordinate_of_a_reference_point_is_finite(bad: list[float]) -> None:
+    family = FiniteFamily([(np.eye(2) / 2, [0.0, 1.0])])
+    with pytest.raises(ValueError, match=r"must be finite|must not contain NaN"):
+        ct.certify(family, bad)
+
+
+@pytest.mark.parametrize("listed", [3, 2])
+def test_a_list_that_lacks_one_of_the_maps_is_refused(listed: int) -> None:
+    """Three maps of equal chance, of which a user's class lists all or two."""
+
+    class Own(FiniteFamily):
+        def finite_support(self) -> Any:
+            return [(F(1, listed), i) for i in range(listed)]
+
+    own = Own([(0.5, 0.0), (0.5, 1.0), (0.5, 2.0)])
+    if listed == 3:
+        search_lists(own, np.zeros(1), 0)
+    else:
+        with pytest.raises(DeclarationRefuted, match=r"finite_support\(\) does not list T_\d+ of "):
+            search_lists(own, np.zeros(1), 0)
