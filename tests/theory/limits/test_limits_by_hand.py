@@ -18,6 +18,7 @@ from contraction.limits.composed import (
     rounding_of_one,
 )
 from contraction.limits.nested_boxes import _check_monotone
+from contraction.limits.settled import Settling, lengths
 from contraction.limits.stationary import _draw
 from contraction.maps.errors import NotCertified
 from contraction.maps.known import Known
@@ -208,3 +209,20 @@ def test_paths_that_come_no_nearer_are_given_up_from_the_asked_horizon_on(patien
     ):
         ct.backward_limit(moves, 0.0, 1e-6, patience=patience, progress=lambda n, far: told.append(n))
     assert told == asked
+
+
+def test_the_cost_of_an_estimated_limit_by_hand() -> None:
+    """Constant maps that are not known as such settle at the horizons 1 and 2.
+
+    At each horizon n first one fresh start of every length m is tried, and then the number that the level needs: each
+    costs m fresh maps and n maps of the path, and the path from the start itself another n.
+    """
+    family = ct.RandomOperator(lambda rng: rng.uniform(-1, 1), lambda x, u: 0 * x + u)
+    found = ct.backward_limit(family, 0.0, 0.25, alpha=0.3, delta=0.4)
+    rule, cost = Settling(0.25, 0.3, 0.4), 0
+    for n in (1, 2):
+        for starts in (1, rule.starts):
+            cost += starts * sum(lengths(n)) + n * (starts * len(lengths(n)) + 1)
+        rule.after([1.0], [0.0])
+    assert (found.maps, found.applications) == (2, cost)
+    assert found.value.tolist() == [float(family.sample(1, 0).draws[0])]

@@ -15,7 +15,7 @@ from contraction.maps import draws
 from contraction.maps.affine import AffineMaps, as_matrix, stack_affine
 from contraction.maps.errors import DeclarationRefuted, MapRefused
 from contraction.maps.order_convergence import order_convergence
-from contraction.maps.probe import probe_family
+from contraction.maps.probe import _some, probe_family
 from contraction.maps.rounding import gamma, iterate_rounding
 from contraction.maps.second_moments import SecondMoments
 
@@ -156,3 +156,12 @@ def test_a_loss_that_bends_more_than_it_says_is_refused_with_its_slope(low: floa
     seen = float(str(refused.value).split("slope of phi' is ")[1].split(" ")[0])
     assert seen == pytest.approx(worst, rel=1e-3)
     assert math.isfinite(seen)
+
+
+@pytest.mark.parametrize(("count", "places"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (7, [0, 3, 6]), (8, [0, 4, 7])])
+def test_the_first_a_middle_and_the_last_start_are_tried(count: int, places: list[int]) -> None:
+    starts = np.arange(count * 2.0).reshape(count, 2)
+    assert [point.tolist() for point in _some((starts,), (2,), np.dtype(float))] == starts[places].tolist()
+    both = _some((starts, np.array([9.0, 9.0])), (2,), np.dtype(np.float32))
+    assert [point.tolist() for point in both] == [*starts[places].tolist(), [9.0, 9.0]]
+    assert all(point.dtype == np.float32 for point in both)

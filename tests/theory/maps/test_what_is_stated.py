@@ -86,7 +86,10 @@ def test_parts_of_parts_are_looked_at_and_no_further() -> None:
     fourth.inside = first  # a cycle ends as well
     assert len(list(_parts(first))) == 2
     assert list(_parts(Box(Box))) == []  # a class is no part
+    assert list(_parts(Box(5))) == list(_parts(Box("text"))) == []  # nor are numbers and texts
     assert list(_parts(5)) == []
+    family = QuadraticSGD(0.1, Uniform(-1, 1))
+    assert list(_parts(family)) == [family.noise, family.space]
 
 
 @pytest.mark.parametrize(
