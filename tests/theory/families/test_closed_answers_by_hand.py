@@ -395,3 +395,30 @@ def test_the_variance_of_a_skew_noise_is_bounded_by_its_farther_end(
     else:
         with pytest.raises(DeclarationRefuted, match="the variance "):
             search_noise(Skew())
+
+
+@pytest.mark.parametrize("p", [0.25, 0.5, 2 / 3])
+def test_moments_of_cauchys_law_below_one(p: float) -> None:
+    """E |X|^p = 1 / cos(π p / 2), and infinite from p = 1 on."""
+    assert fam.Cauchy().moment(p) == pytest.approx(1 / math.cos(math.pi * p / 2), rel=1e-12)
+    assert fam.Cauchy(3.0).moment(p) == pytest.approx(3**p / math.cos(math.pi * p / 2), rel=1e-12)
+    assert fam.Cauchy().moment(1.0) == math.inf
+
+
+@pytest.mark.parametrize(("df", "loc", "scale"), [(1.5, 0.0, 1.0), (1.25, 2.0, 3.0)])
+def test_students_law_of_scipy_has_the_moments_of_ours(df: float, loc: float, scale: float) -> None:
+    theirs, ours = fam.ScipyNoise(stats.t(df, loc, scale)), fam.Student(df, scale, loc)
+    assert theirs.moment(1.0, 0.5) == pytest.approx(ours.moment(1.0, 0.5), rel=1e-6)
+    assert theirs.moment(1.0, 0.5) >= ours.moment(1.0, 0.5)
+    cauchy = fam.ScipyNoise(stats.cauchy(loc, scale))
+    assert cauchy.moment(0.5, loc) == pytest.approx(fam.Cauchy(scale, loc).moment(0.5, loc), rel=1e-6)
+    assert theirs.moment_origin(1.0) == "proved"
+
+
+def test_prefixes_without_probability_are_not_listed() -> None:
+    family = fam.PrefixMaps([(0,), (1, 2), (2,)], [F(1, 2), F(1, 2), F(0)], base=3)
+    listed = family.support()
+    assert [w for w, _ in listed] == [F(1, 2), F(1, 2)]
+    word = np.array([5], dtype=object)
+    assert [np.asarray(m(word)).tolist() for _, m in listed] == [family.apply(word, i).tolist() for i in (0, 1)]  # type: ignore[operator]
+    assert family.contraction.value == 1 / 3
