@@ -85,7 +85,8 @@ def form_of(step: TrainingStep, batches: Batches, *, form: str | None = None) ->
         by_hand = "products are rounded by autocast"
     if form in (None, "mlp") and by_hand is None:
         return "mlp", ""
-    reasons.append(f"not by hand, {by_hand}")
+    if by_hand is not None:  # otherwise another form is asked for
+        reasons.append(f"not by hand, {by_hand}")
     if form in (None, "wide") and not step.gradients.seeded:
         not_wide = _why_not_wide(step)
         if not_wide is None:

@@ -29,7 +29,10 @@ def fits(convolution: nn.Conv2d, height: int, width: int) -> bool:
     plain = convolution.groups == 1 and convolution.dilation == (1, 1) and convolution.padding_mode == "zeros"
     if not plain or isinstance(convolution.padding, str):
         return False
-    rows, columns = (_reach(convolution, size, axis)[2] for axis, size in enumerate((height, width)))
+    reaches = [_reach(convolution, size, axis) for axis, size in enumerate((height, width))]
+    if not all(last for _, last, _ in reaches):
+        return False  # no tap ever overlaps the image
+    rows, columns = (result for _, _, result in reaches)
     pointwise = convolution.kernel_size == (1, 1) and convolution.padding == (0, 0)
     return product_pays(rows * columns, convolution.in_channels, pointwise=pointwise)
 
@@ -50,11 +53,14 @@ def product_pays(pixels: int, inputs: int, *, pointwise: bool) -> bool:
 
 
 def _reach(convolution: nn.Conv2d, size: int, axis: int) -> tuple[int, int, int]:
-    """Return the first tap that overlaps the image, the one after the last, and the output's size along an axis."""
+    """Return the first tap that overlaps the image, the one after the last, and the output's size along an axis.
+
+    Both taps are 0 if none overlaps it.
+    """
     stride, padding, taps = (int(pair[axis]) for pair in _shape(convolution))
     result = (size + 2 * padding - taps) // stride + 1
     met = [t for t in range(taps) if any(0 <= i * stride - padding + t < size for i in range(result))]
-    return met[0], met[-1] + 1, result
+    return (met[0], met[-1] + 1, result) if met else (0, 0, result)
 
 
 def _shape(convolution: nn.Conv2d) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -124,8 +130,8 @@ def replace_small(
 ) -> dict[str, ProductConvolution]:
     """Replace the convolutions of a module for which `fits` holds, in place.
 
-    Only a plain ``nn.Conv2d`` is replaced (no subclass, no parametrisation, no hook) that has one name in the module,
-    is called once in a forward pass, and whose weights no other operation reads.
+    Only a plain ``nn.Conv2d`` is replaced (no subclass, no parametrisation, no hook) that is a part of the module under
+    one name, is called once in a forward pass, and whose weights no other operation reads.
 
     Parameters
     ----------
@@ -146,7 +152,8 @@ def replace_small(
     candidates = {
         name: module
         for name, module in model.named_modules()
-        if type(module) is nn.Conv2d
+        if name  # the module itself has no owner, in which another one could take its place
+        and type(module) is nn.Conv2d
         and "forward" not in vars(module)
         and occurrences.count(id(module)) == 1
         and owners.count(id(module.weight)) == 1
@@ -178,8 +185,7 @@ def replace_small(
         if fits(convolution, height, width):
             new[f"{name}.weight"] = ProductConvolution(convolution, height, width)
             parent, _, key = name.rpartition(".")
-            if name:
-                setattr(model.get_submodule(parent), key, new[f"{name}.weight"])
+            setattr(model.get_submodule(parent), key, new[f"{name}.weight"])
     return new
 
 

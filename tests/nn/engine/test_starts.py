@@ -62,7 +62,8 @@ def test_every_start_of_every_draw_is_a_forward_run_by_itself(form: str) -> None
 
 def test_what_cannot_be_trained_is_refused() -> None:
     step, batches, state0 = problem("regression", SGD)
-    for draws in ([], [Draw(batches, [])]):
+    one, none = Draw(batches, [state0]), Draw(batches, [])
+    for draws in ([], [none], [one, none], [none, one]):
         with pytest.raises(ValueError, match="every draw needs a start"):
             next(under_the_same_maps(step, draws, [1]))
     with pytest.raises(ValueError, match="at least 0, got"):
