@@ -58,9 +58,12 @@ def test_as_many_chains_as_the_free_memory_of_a_card_has_room_for(free, monkeypa
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10 * free))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 5 * free)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 2 * free)
-    monkeypatch.setattr(memory, "chain_bytes", lambda step, state, activations: 1_000)
-    assert memory.fitting(STEP, on(True), 0) == max(1, int(memory.SHARE * 4 * free / 1_000))
-    assert memory.fitting(STEP, on(False), 0) == memory.ON_A_CPU
+    asked = []
+    monkeypatch.setattr(memory, "chain_bytes", lambda *given: asked.append(given) or 1_000)
+    state = on(True)
+    assert memory.fitting(STEP, state, 7) == max(1, int(memory.SHARE * 4 * free / 1_000))
+    assert memory.fitting(STEP, on(False), 7) == memory.ON_A_CPU
+    assert asked == [(STEP, state, 7)]
 
 
 @pytest.mark.parametrize("kind", [nn.Dropout, FrozenDropout])
