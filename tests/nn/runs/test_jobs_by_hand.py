@@ -148,6 +148,48 @@ def test_one_thread_is_for_the_cpu_and_for_a_while() -> None:
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize(
+    ("name", "batched", "recorded"),
+    [
+        ("ensemble", [False, False], False),
+        ("ensemble", [False, True], True),  # the start is measured alone
+        ("ensemble", [True, True], True),
+        ("step", [False, False], None),
+    ],
+)
+def test_how_chains_were_batched_is_recorded_of_an_ensemble(
+    name: str, batched: list[bool], recorded: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the form and the chunk; and how many states are measured at once: one, if it is no ensemble."""
+    counts: list[int] = []
+
+    def path(setup: Any, job: Any, curve: Any, at: Any, start: Any, *, ensemble: Any) -> Any:
+        ensemble.form = "wide"
+        return name, iter(at)
+
+    def measure_path(measurement: Any, states: Any, batches: Any, *, together: int) -> Any:
+        counts.append(together)
+        yield from (
+            SimpleNamespace(values={"x": np.array(n + 0.5)}, batched=one)
+            for n, one in zip(states, batched, strict=True)
+        )
+
+    monkeypatch.setattr(jobs, "_path", path)
+    monkeypatch.setattr(jobs, "measure_path", measure_path)
+    place = SimpleNamespace(state0=None, measurement=None, batches=None)
+    problem: Any = SimpleNamespace(
+        name="toy", device="cpu", arithmetic=contextlib.nullcontext, prepare=lambda seed: place, seed=0
+    )
+    for asked, used in ((None, jobs.TOGETHER), (3, 3)):
+        block = jobs.run_job(Job(problem, 5, "forward", "curves", (0, 4), last=4, chunk=7, together=asked))
+        assert block.iterate.tolist() == [0, 4]
+        assert block.values["x"].tolist() == [0.5, 4.5]
+        assert (block.meta["kernel"], block.meta["chunk"]) == (name, 7)
+        assert block.meta.get("metrics batched") == recorded
+        assert block.meta.get("form") == ("wide" if name == "ensemble" else None)
+        assert counts.pop() == (used if name == "ensemble" else 1)
+
+
 # --- starts under the same maps -------------------------------------------------------------------------------------
 
 
@@ -249,3 +291,34 @@ def test_outputs_are_computed_in_slices_of_rows(rows: int) -> None:
     found = increments._outputs(place, stacked, [2, 0], torch.arange(5.0)[:, None])
     assert found[:, :, 0].tolist() == [[2.0, 3.0, 4.0, 5.0, 6.0], [0.0, 1.0, 2.0, 3.0, 4.0]]
     assert sizes == [min(rows, 5 - k) for k in range(0, 5, rows)] * 2
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_all_starts_of_all_draws_run_together(others: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two draws of θ_0, two runs that are ahead, the independent run and, if asked for, two more starts each."""
+
+    class Stop(Exception):
+        pass
+
+    chunks: list[int] = []
+
+    def under(step: Any, draws: Any, at: Any, *, ensemble: Any) -> Any:
+        chunks.append(ensemble.chunk)
+        raise Stop
+
+    def prepare(experiment: Any, seed: int, **more: Any) -> Any:
+        sets = {"test": (torch.zeros(3, 1), torch.zeros(3))}
+        return SimpleNamespace(
+            step=SimpleNamespace(gradients=SimpleNamespace(random=False)),
+            evaluation=SimpleNamespace(sets=sets),
+            other_batches=None,
+            state0=None,
+        )
+
+    prepare.cache_clear = lambda: None  # type: ignore[attr-defined]
+    monkeypatch.setattr(increments, "under_the_same_maps", under)
+    monkeypatch.setattr(increments, "prepare", prepare)
+    plain = EXPERIMENTS["mlp-digits"].override({"sampling": "iid"})
+    with pytest.raises(Stop):
+        increments.measure_increments(plain, [3, 5], steps=4, every=2, ahead=(1, 2), others=others)
+    assert chunks == [2 * (6 if others else 4)]

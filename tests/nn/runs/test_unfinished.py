@@ -308,3 +308,32 @@ def test_a_file_is_beside_its_block_and_named_by_the_last_iterate(tmp_path: Path
     path = blocks.block_path(tmp_path, 3, "ema-0.9", "curves", 12, 340)
     assert unfinished_path(path) == tmp_path / "3" / "ema-0.9" / "unfinished-340.pt"
     assert FRACTION == 0.05
+
+
+@pytest.mark.parametrize(
+    ("at", "rows", "passages", "maker", "used"),
+    [
+        ((2, 4, 6), (2, 4), {2, 4}, "one", True),
+        ((4, 6), (2, 4), {2, 4}, "one", True),  # more than is needed
+        ((6,), (), {4}, "one", True),  # nothing is needed up to there
+        ((2, 4, 6), (2,), {2, 4}, "one", False),  # of the iterate itself
+        ((2, 4, 6), (4,), {2, 4}, "one", False),
+        ((2, 3, 4, 6), (2, 4), {2, 4}, "one", False),
+        ((2, 4, 6), (2, 4), {2}, "one", False),
+        ((2, 4, 6), (2, 4), {2, 4}, "another", False),
+    ],
+    ids=["exactly", "more", "none", "its own", "an earlier one", "between", "no passage", "another maker"],
+)
+def test_what_was_reached_is_used_where_it_has_all_that_is_needed(
+    at: tuple[int, ...], rows: tuple[int, ...], passages: set[int], maker: str, used: bool, tmp_path: Path
+) -> None:
+    """Iterate 4, with the metrics of some iterates up to it."""
+    state = {"parameters": {"w": torch.tensor([1.0, 2.0])}}
+    reached = Reached(4, state, {n: {"x": n / 2} for n in rows}, 1.5)
+    Keeper(tmp_path / "x.pt", 1.0, {"kernel": "one"}).write(reached)
+    found = Keeper(tmp_path / "x.pt", 1.0, {"kernel": maker}).read(at, passages, "cpu")
+    assert (found is not None) == used
+    if found is not None:
+        assert (found.n, found.rows, found.seconds) == (4, reached.rows, 1.5)
+        assert torch.equal(found.state["parameters"]["w"], state["parameters"]["w"])
+    assert Keeper(tmp_path / "y.pt", 1.0, {}).read(at, passages, "cpu") is None

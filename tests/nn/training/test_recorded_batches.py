@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -119,6 +120,45 @@ def test_a_gradient_that_is_left_has_an_entry_that_is_not_zero(slopes: list[Any]
         p.grad = None if slope is None else torch.tensor(slope).reshape(p.shape)
     loop = from_loop._FunctionLoop(model, optimizer, print, whole=True, forms=[None], seed=0, frozen=False)
     assert loop.has_gradients() == named
+
+
+@dataclass(frozen=True)
+class Example:
+    """A batch of the user's own."""
+
+    x: torch.Tensor
+    parts: dict[str, Any]
+
+
+def test_batches_that_are_dataclasses_are_copied_with_their_tensors() -> None:
+    """Frozen ones, too, and whatever containers their fields hold; a class itself is no batch."""
+    given = Example(torch.zeros(2), {"y": [torch.ones(1)], "name": "first"})
+    (recorded,) = from_loop._record([given], 1)
+    assert type(recorded) is Example
+    given.x.add_(5)
+    given.parts["y"][0].add_(5)
+    assert recorded.x.tolist() == [0.0, 0.0]
+    assert recorded.parts["y"][0].tolist() == [1.0]
+    assert recorded.parts["name"] == "first"
+    assert from_loop._record([Example], 1) == [Example]
+
+
+@pytest.mark.parametrize("randomness", ["refused", "frozen"])
+@pytest.mark.filterwarnings("ignore:.*a slower path")
+def test_generators_are_seeded_where_that_is_asked_for(randomness: str) -> None:
+    """As the step itself says."""
+    torch.manual_seed(0)
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def train(model: Any, optimizer: Any, one: Any) -> None:
+        optimizer.zero_grad()
+        model(one[0]).square().mean().backward()
+        optimizer.step()
+
+    loader = [(torch.full((3, 2), k + 1.0), torch.zeros(3, 1)) for k in range(3)]
+    step, *_ = from_loop.from_loop(model, optimizer, loader, train_step=train, steps=3, randomness=randomness)
+    assert step.describe()["randomness"] == step.loop.frozen == (randomness == "frozen")
 
 
 # --- how they are handed over, and how many are compared --------------------------------------------------------------

@@ -20,7 +20,7 @@ from nn_experiments.training.dropout import FrozenDropout, freeze_dropout, froze
 from nn_experiments.training.hidden_state import changed  # noqa: E402
 from nn_experiments.training.initialisation import initialise  # noqa: E402
 from nn_experiments.training.inputs import arguments  # noqa: E402
-from nn_experiments.training.kept_attributes import kept_attributes  # noqa: E402
+from nn_experiments.training.kept_attributes import kept_attributes, kept_entries  # noqa: E402
 from nn_experiments.training.optimizer_slots import read_slots, write_slots  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer  # noqa: E402
 from nn_experiments.training.policies import ResetIfBetter, StopWhenSettled  # noqa: E402
@@ -108,6 +108,29 @@ def test_calls_are_counted_from_0_in_each_batch() -> None:
         assert ((mask > 0).numpy() == kept).all()
     restart_masks(7, 4)  # outside of a step there are none to begin
     assert layer(x) is x
+
+
+@pytest.mark.parametrize("place", [None, 0, 1])
+def test_a_step_with_frozen_masks_needs_the_index_of_a_batch(place: int | None) -> None:
+    """Wherever the layer is; the masks are those of that index and of the step's seed."""
+    layers: list[nn.Module] = [nn.Linear(3, 3), nn.Linear(3, 1)]
+    if place is not None:
+        layers.insert(place, FrozenDropout(0.5))
+    model = nn.Sequential(*layers)
+    step, state = TrainingStep(model, nn.functional.mse_loss, Optimizer(learning_rate=0.1)), nne.initial_state(model)
+    x, y = torch.ones(4, 3), torch.zeros(4, 1)
+    assert step.gradients.random == (place is not None)
+    if place is None:
+        step(state, (x, y), 1)
+        return
+    with pytest.raises(TypeError, match="a model with FrozenDropout needs batches that carry their index"):
+        step(state, (x, y), 1)
+    ends = [
+        one(state, nne.Batch(x, y, i), 1)["parameters"]
+        for one, i in ((step, 1), (step, 1), (step, 2), (step.with_seed(1), 1))
+    ]
+    same = [all(torch.equal(end[name], value) for name, value in ends[0].items()) for end in ends]
+    assert same == [True, True, False, False]
 
 
 def test_a_probability_of_dropout_is_below_1() -> None:
@@ -360,6 +383,37 @@ def test_attributes_come_back_with_their_entries() -> None:
     assert owner.list is parts[0]
     assert owner.state == "other"
     assert not hasattr(owner, "more")
+
+
+def test_entries_that_are_other_objects_are_put_back() -> None:
+    """Also equal ones; and nothing is put anew into a container that holds what it held."""
+
+    class Seen(list):
+        cleared = 0
+
+        def clear(self) -> None:
+            self.cleared += 1
+            super().clear()
+
+    old, new = "".join(["a", "b"]), "".join(["a", "b"])
+    assert old == new
+    assert old is not new
+    kept, added, keys, values, members, same = [old], [1], {old: 1}, {"k": old}, {1}, Seen([old])
+    containers = [kept, added, keys, values, members, same]
+    with contextlib.suppress(KeyError), kept_entries(containers):
+        kept[0] = new
+        added.append(2)
+        keys.pop(old)
+        keys[new] = 1
+        values["k"] = new
+        members.add(2)
+        raise KeyError
+    assert kept[0] is old
+    assert added == [1]
+    assert next(iter(keys)) is old
+    assert values["k"] is old
+    assert members == {1}
+    assert (same, same.cleared) == ([old], 0)
 
 
 def test_lists_and_dictionaries_of_other_classes_keep_what_has_been_put_in() -> None:
