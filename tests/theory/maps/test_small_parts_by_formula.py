@@ -15,7 +15,7 @@ from contraction.maps import draws
 from contraction.maps.affine import AffineMaps, as_matrix, stack_affine
 from contraction.maps.errors import DeclarationRefuted, MapRefused
 from contraction.maps.order_convergence import order_convergence
-from contraction.maps.probe import _some, probe_family
+from contraction.maps.probe import _memory, _some, probe_family
 from contraction.maps.rounding import gamma, iterate_rounding
 from contraction.maps.second_moments import SecondMoments
 
@@ -165,3 +165,31 @@ def test_the_first_a_middle_and_the_last_start_are_tried(count: int, places: lis
     both = _some((starts, np.array([9.0, 9.0])), (2,), np.dtype(np.float32))
     assert [point.tolist() for point in both] == [*starts[places].tolist(), [9.0, 9.0]]
     assert all(point.dtype == np.float32 for point in both)
+
+
+def test_what_has_passed_is_remembered_with_the_object_and_not_for_numbers() -> None:
+    family = ct.RandomOperator(lambda rng: 0.0, lambda x, u: x / 2)
+    _memory(family)["key"] = np.dtype(float)
+    assert _memory(family) == {"key": np.dtype(float)}
+    other = ct.RandomOperator(lambda rng: 0.0, lambda x, u: x / 2)
+    assert _memory(other) == {}
+    _memory(5)["key"] = np.dtype(float)  # a number cannot be told from another one that is equal
+    assert _memory(5) == {}
+
+
+def only_near_zero(x: np.ndarray, u: float) -> np.ndarray:
+    if np.any(np.abs(x) > 1):
+        raise ArithmeticError("too far")
+    return x / 2
+
+
+def roots(x: np.ndarray, u: float) -> np.ndarray:
+    return np.sqrt(x.astype(complex)) if np.any(x < 0) else np.sqrt(x)
+
+
+@pytest.mark.parametrize("apply", [only_near_zero, roots], ids=["raises", "complex"])
+def test_a_map_need_not_be_defined_far_from_the_start(apply: Callable) -> None:
+    family = ct.RandomOperator(lambda rng: 0.0, apply)
+    assert probe_family(family, np.array([0.5])) is None
+    with pytest.raises(MapRefused, match=r"cannot be applied|must give real numbers"):
+        probe_family(ct.RandomOperator(lambda rng: 0.0, apply), np.array([-2.0]))

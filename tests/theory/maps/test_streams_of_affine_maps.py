@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import contraction as ct
-from contraction.maps.affine import GROWTH
+from contraction.maps import iterates
+from contraction.maps.affine import GROWTH, AffineMaps, backward_affine
 from contraction.maps.iterates import _blocks, _stream_pair
 
 START = np.array([1.0, -2.0, 0.5])
@@ -85,3 +86,31 @@ def test_what_is_no_affine_form(given: object, message: str) -> None:
     family = ct.RandomOperator(lambda rng: 0.0, lambda x, u: x / 2, affine=lambda u: given)  # type: ignore[arg-type, return-value]
     with pytest.raises(TypeError, match=message):
         family.affine(0.0)
+
+
+@pytest.mark.parametrize("kind", ["number", "diagonal", "matrix"])
+def test_long_paths_are_the_plain_ones_whether_they_are_stacked_or_not(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operators = of_kind(kind).sample(9, 2)
+    for most in (2**26, 4):
+        monkeypatch.setattr(iterates, "STACKED_NUMBERS", most)
+        for order in (ct.Forward(), ct.Backward()):
+            found = ct.iterates(operators, START, order, at=[0, 3, 9])
+            expected = ct.plain_iterates(operators, START, order, at=[0, 3, 9])
+            np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize(("size", "taken"), [(0.25, True), (40.0, False)])
+def test_a_symmetric_common_part_is_turned_into_a_diagonal(size: float, taken: bool) -> None:
+    """Backward iterates of x -> A x + b_i with A = size [[1, 1/2], [1/2, 1]], until A^n is too large."""
+    A, b = size * np.array([[1.0, 0.5], [0.5, 1.0]]), np.arange(10.0).reshape(5, 2)
+    rows = backward_affine(AffineMaps(A, b, "matrix", common=True), np.array([1.0, -1.0]))
+    assert (rows is not None) is taken
+    if rows is not None:
+        for n in range(6):
+            x = np.array([1.0, -1.0])
+            for i in reversed(range(n)):
+                x = A @ x + b[i]
+            np.testing.assert_allclose(rows[n], x, rtol=1e-13)
+        assert rows[0].tolist() == [1.0, -1.0]
