@@ -13,12 +13,14 @@ import contraction as ct
 from contraction.certificates.best_norm import factor_in_norm
 from contraction.certificates.blocks import after_blocks, p_after_blocks
 from contraction.certificates.change_of_metric import equivalence, factor_in, operator_norm_up
-from contraction.certificates.mean_square import EXACT_DIM, mean_square_norm
+from contraction.certificates.leaves import check_on_leaf
+from contraction.certificates.mean_square import EXACT_DIM, certify_mean_square, mean_square_norm
 from contraction.certificates.moments import search_declared_moments, search_second_moments
+from contraction.certificates.norms import _optimised
 from contraction.certificates.overrides import search_lists
 from contraction.certificates.region_epochs import drift
 from contraction.certificates.step_bounds import StepBounds, curvature_bounds, step_factor
-from contraction.families import FiniteFamily
+from contraction.families import Cyclic, FiniteFamily, Reshuffled
 from contraction.maps.domains import RotatedBox
 from contraction.maps.errors import DeclarationRefuted, NotCertified
 from contraction.maps.intervals import Intervals
@@ -259,3 +261,35 @@ def test_a_list_that_lacks_one_of_the_maps_is_refused(listed: int) -> None:
     else:
         with pytest.raises(DeclarationRefuted, match=r"finite_support\(\) does not list T_\d+ of "):
             search_lists(own, np.zeros(1), 0)
+
+
+@pytest.mark.parametrize("shear", [0.0, 3.0, -5.0])
+def test_the_optimised_norm_is_the_one_in_which_sheared_rotations_are_short(shear: float) -> None:
+    """A = S^-1 (0.6 Q) S with rotations Q have norm 0.6 for P = SᵀS, and for no P near SSᵀ."""
+    S = np.array([[1.0, shear], [0.0, 1.0]])
+    turns = [np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]]) for a in (0.3, 1.7)]
+    matrices = [np.linalg.inv(S) @ (0.6 * Q) @ S for Q in turns]
+    space = _optimised(matrices, np.eye(2))
+    assert max(float(space.operator_norm(A)) for A in matrices) < 0.999
+    if shear:
+        assert max(float(Euclidean().operator_norm(A)) for A in matrices) > 1.5
+
+
+def test_a_start_lies_on_the_leaf_through_the_point() -> None:
+    V, theta = np.array([[1.0], [0.0], [0.0]]), np.array([5.0, -2.0, 1.0])
+    check_on_leaf(theta, theta + 7 * V[:, 0], V)
+    check_on_leaf(theta, theta, V)
+    for off in (np.array([0.0, 1e-6, 0.0]), -2 * theta):
+        with pytest.raises(NotCertified, match="the start is off the leaf of θ_0 by"):
+            check_on_leaf(theta, theta + off, V)
+
+
+def test_mean_squares_need_independent_maps_and_floats() -> None:
+    maps = [(0.5, 1.0), (0.25, 0.0)]
+    assert certify_mean_square(FiniteFamily(maps), np.zeros(1), None, None) is not None
+    assert certify_mean_square(FiniteFamily(maps), np.array([F(1)]), None, None) is None
+    assert certify_mean_square(FiniteFamily(maps, law=Reshuffled(2)), np.zeros(1), None, None) is None
+    for law in (Reshuffled(2), Cyclic(2)):
+        with pytest.raises(NotCertified, match="contraction in p-mean needs independent maps with one law"):
+            ct.certify(FiniteFamily(maps, law=law), 0.0, q=2, moment=1.0)
+    assert ct.certify(FiniteFamily(maps), 0.0, q=2, moment=1.0).certified

@@ -7,7 +7,7 @@ import pytest
 
 import contraction as ct
 from contraction.maps import iterates
-from contraction.maps.affine import GROWTH, AffineMaps, backward_affine
+from contraction.maps.affine import GROWTH, AffineMaps, backward_affine, backward_matrices
 from contraction.maps.iterates import _blocks, _stream_pair
 
 START = np.array([1.0, -2.0, 0.5])
@@ -114,3 +114,23 @@ def test_a_symmetric_common_part_is_turned_into_a_diagonal(size: float, taken: b
                 x = A @ x + b[i]
             np.testing.assert_allclose(rows[n], x, rtol=1e-13)
         assert rows[0].tolist() == [1.0, -1.0]
+
+
+def test_matrices_numbers_and_diagonals_in_one_path() -> None:
+    parts = [
+        np.array(0.5),
+        np.array([0.5, -2.0]),
+        np.array([[0.0, 1.0], [0.5, 0.25]]),
+        np.array(-1.5),
+        np.array([3.0, 0.1]),
+    ]
+    kinds = ["scalar", "diagonal", "matrix", "scalar", "diagonal"]
+    maps = [AffineMaps(A, np.array([i + 1.0, -i]), kind) for i, (A, kind) in enumerate(zip(parts, kinds, strict=True))]
+    start = np.array([1.0, -1.0])
+    rows = backward_matrices(maps, len(maps), start)
+    assert rows is not None
+    for n in range(6):
+        x = start
+        for one in reversed(maps[:n]):
+            x = (one.A @ x if one.kind == "matrix" else one.A * x) + one.b
+        np.testing.assert_allclose(rows[n], x, rtol=1e-14, atol=1e-14)
