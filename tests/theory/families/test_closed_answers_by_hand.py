@@ -422,3 +422,31 @@ def test_prefixes_without_probability_are_not_listed() -> None:
     word = np.array([5], dtype=object)
     assert [np.asarray(m(word)).tolist() for _, m in listed] == [family.apply(word, i).tolist() for i in (0, 1)]  # type: ignore[operator]
     assert family.contraction.value == 1 / 3
+
+
+def test_prefixes_without_probability_change_no_constant() -> None:
+    """The shorter prefix is never drawn: the factor is 1/9, and the word 0 0 … moves by the other prefix alone."""
+    family = fam.PrefixMaps([(1, 2), (0,)], [F(1), F(0)], base=3)
+    assert family.contraction.value == pytest.approx(1 / 9, rel=1e-15)
+    alone = fam.PrefixMaps([(1, 2)], [F(1)], base=3)
+    zero = np.array([0], dtype=object)
+    assert family.displacement(zero).value == alone.displacement(zero).value > 0
+    assert family.displacement_moment(zero, 2.0).value == alone.displacement_moment(zero, 2.0).value
+
+
+@pytest.mark.parametrize(("least", "good"), [(0.0, True), (-1e-17, True), (-1e-10, False), (-1.0, False)])
+def test_a_covariance_may_be_negative_by_roundings_of_its_largest_number(least: float, good: bool) -> None:
+    if good:
+        assert fam.GaussianVector(np.diag([1.0, least])).cov[1, 1] == least
+    else:
+        with pytest.raises(ValueError, match="cov must be positive semidefinite, its smallest eigenvalue is"):
+            fam.GaussianVector(np.diag([1.0, least]))
+
+
+@pytest.mark.parametrize("bad", [[1.0], [], 2.0, [[1.0], [2.0]]], ids=str)
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_array_of_data_with_another_number_of_rows_is_refused(bad: Any, place: int) -> None:
+    data: list[Any] = [[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]
+    data[place] = bad
+    with pytest.raises(ValueError, match="data must be arrays with the same number of rows along the first axis"):
+        fam.OwnLossSteps(lambda t, x, y: (t[0] * x - y) ** 2, data, 1, h=0.1, batches=[[0]])

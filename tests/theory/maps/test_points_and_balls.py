@@ -178,3 +178,13 @@ def test_an_object_with_a_distance_is_a_space() -> None:
     for wrong in (3, Taxi, "Euclidean", [1.0]):
         with pytest.raises(TypeError, match="a space is one of"):
             as_space(wrong)
+
+
+def test_random_words_agree_on_none_to_many_letters() -> None:
+    """Each number of common letters from 0 to 11 has the chance 1/12, so that a third of 400 words share 8 or more."""
+    space, first = ct.Words(3), 3**12 - 1
+    points = space.random_points(np.random.default_rng(0), np.array([first], dtype=object), 400)
+    common = [12 if v is None else v for v in (space.first_difference(first, int(p)) for p in points[:, 0])]
+    assert points.shape == (400, 1)
+    assert 400 / 6 < sum(v >= 8 for v in common) < 400 / 2
+    assert sum(v == 0 for v in common) > 5
