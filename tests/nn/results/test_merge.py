@@ -12,7 +12,7 @@ import nn_experiments as nne
 from nn_experiments.cli import main
 from nn_experiments.results import blocks as store
 from nn_experiments.results.blocks import Block
-from nn_experiments.results.merge import Merged, merge
+from nn_experiments.results.merge import Merged, _merge_pins, merge
 from tests.nn.results.test_blocks import block, everything, numbers, some
 from tests.nn.synthetic_results import assert_equal, write_synthetic
 
@@ -170,6 +170,30 @@ def test_merge_carries_what_an_ensemble_chose(tmp_path: Path) -> None:
         merge([tmp_path / name], tmp_path / "both")
     [merged] = (tmp_path / "both").glob(f"*/{store.TUNING_FILE}")
     assert json.loads(merged.read_text()) == {"card": {"chunk": 4}, "other": {"chunk": 2}}
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "merged"),
+    [
+        (None, None, None),
+        (None, {"card": 1}, {"card": 1}),
+        ({"card": 1}, None, {"card": 1}),
+        ({"card": 1, "other": 2}, {"card": 3}, {"card": 3, "other": 2}),
+        ({"card": 1}, {"card": 3, "other": 2}, {"card": 3, "other": 2}),
+        ({}, None, None),
+    ],
+    ids=["neither", "target", "source", "one more", "none more", "empty"],
+)
+def test_choices_for_a_device_are_those_of_the_target_or_else_of_the_source(
+    source: dict | None, target: dict | None, merged: dict | None, tmp_path: Path
+) -> None:
+    for name, pins in (("source", source), ("target", target)):
+        (tmp_path / name).mkdir()
+        if pins is not None:
+            (tmp_path / name / store.TUNING_FILE).write_text(json.dumps(pins))
+    _merge_pins(tmp_path / "source", tmp_path / "target")
+    file = tmp_path / "target" / store.TUNING_FILE
+    assert (json.loads(file.read_text()) if file.exists() else None) == merged
 
 
 @pytest.mark.parametrize(

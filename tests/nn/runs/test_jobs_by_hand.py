@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from nn_experiments.paper import curve_names  # noqa: E402
 from nn_experiments.paper.catalogue import EXPERIMENTS  # noqa: E402
-from nn_experiments.results.increments import INDEPENDENT  # noqa: E402
+from nn_experiments.results.increments import INDEPENDENT, Increments  # noqa: E402
 from nn_experiments.runs import increments  # noqa: E402
 from nn_experiments.runs import job as jobs  # noqa: E402
 from nn_experiments.runs.job import Job  # noqa: E402
@@ -322,3 +323,41 @@ def test_all_starts_of_all_draws_run_together(others: bool, monkeypatch: pytest.
     with pytest.raises(Stop):
         increments.measure_increments(plain, [3, 5], steps=4, every=2, ahead=(1, 2), others=others)
     assert chunks == [2 * (6 if others else 4)]
+
+
+def test_each_draw_has_a_file_of_its_own_that_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two draws, and then three with one of these files altered: what can be read is not measured again."""
+    made: list[int] = []
+    said: list[tuple[int, int | None]] = []
+
+    def measure(experiment: Any, seeds: Any, *, report: Any, **more: Any) -> Any:
+        (seed,) = seeds
+        made.append(seed)
+        report(4)
+        numbers = np.full((1, 3, 5), float(seed))
+        arrays = dict.fromkeys(("parameter", "function", "norm", "loss", "accuracy"), numbers)
+        about = {"experiment": experiment.to_json(), "fingerprint": "f", "images": 5, "chains": 5, "seconds": 0.5}
+        names = increments._names(more["ahead"], others=True)
+        return Increments(np.array(seeds), np.array([0, 2, 4]), names, metadata=about | {"revision": "one"}, **arrays)
+
+    monkeypatch.setattr(increments, "measure_increments", measure)
+    place = SimpleNamespace(dataset=SimpleNamespace(fingerprint="f"))
+    monkeypatch.setattr(increments, "prepare", lambda *given, **more: place)
+    plain = EXPERIMENTS["mlp-digits"].override({"sampling": "iid"})
+
+    def measured(*seeds: int) -> Any:
+        made.clear()
+        said.clear()
+        return increments.increments_by_draw(
+            plain, seeds, tmp_path, steps=4, every=2, ahead=(1,), report=lambda seed, n: said.append((seed, n))
+        )
+
+    assert measured(5, 3).draws.tolist() == [5, 3]
+    assert (made, said) == ([5, 3], [(5, 4), (3, 4)])
+    assert {path.name for path in tmp_path.iterdir()} == {"draw-3.npz", "draw-5.npz"}
+    (tmp_path / "draw-3.npz").write_bytes(b"?")
+    found = measured(5, 3, 4)
+    assert (made, said) == ([3, 4], [(5, None), (3, 4), (4, 4)])
+    assert found.draws.tolist() == [5, 3, 4]
+    assert found.loss[:, 0, 0].tolist() == [5.0, 3.0, 4.0]
+    assert {path.name for path in tmp_path.iterdir()} == {"draw-3.npz", "draw-4.npz", "draw-5.npz"}
