@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -107,13 +108,19 @@ def exact_mean_square(moments: SecondMoments, theta: NDArray) -> MeanSquareMomen
     unit = gamma(known.terms + 8 * d) * (1.0 + float(np.max(np.abs(theta), initial=0.0))) ** 2
     mean, second = known.stationary()
     error = 0.0
+    share, a, moved = _sizes_about(moments, known, theta)
     # (I - L) X = B: changes of L and B move X by at most κ (‖ΔB‖ + ‖ΔL‖ ‖X‖) / (1 - κ ‖ΔL‖)
-    for matrix, value, size in (
-        (np.eye(d) - known.EA, mean, _size(known.EA) + _size(known.Eb)),
-        (np.eye(d * d) - known.EAA, second, _size(known.EAA) + _size(known.Ebb) + 2 * _size(known.EAb)),
+    for matrix, value, size, lost in (
+        (np.eye(d) - known.EA, mean, _size(known.EA) + _size(known.Eb), share * moved),
+        (
+            np.eye(d * d) - known.EAA,
+            second,
+            _size(known.EAA) + _size(known.Ebb) + 2 * _size(known.EAb),
+            share * moved * (moved + 2 * a * _size(mean)),
+        ),
     ):
         kappa = float(np.linalg.norm(np.linalg.inv(matrix), 2))
-        wrong = (unit + gamma(16 * d**4)) * size * (1 + _size(value) + error) + 2 * _size(known.EAb) * error
+        wrong = (unit + gamma(16 * d**4)) * size * (1 + _size(value) + error) + 2 * _size(known.EAb) * error + lost
         if kappa * wrong >= 0.5:
             raise NotCertified(f"the moments are too ill-conditioned for a bound: condition number {kappa:.3g}")
         error = 2 * kappa * wrong
@@ -122,6 +129,18 @@ def exact_mean_square(moments: SecondMoments, theta: NDArray) -> MeanSquareMomen
 
 def _size(x: NDArray) -> float:
     return norm_of_entries(x)
+
+
+def _sizes_about(moments: SecondMoments, about: SecondMoments, theta: NDArray) -> tuple[float, float, float]:
+    """Return what moments about θ may lose to rounding, as a share of the terms that cancel, and the size of these.
+
+    The terms of E (Aθ + b - θ) sum to at most a ‖θ‖ + b + ‖θ‖, where a and b are the norms of A and b in mean square,
+    and those of its second moments to at most the square of this. The three numbers are the share, a, and that sum.
+    """
+    d, size = len(theta), _size(theta)
+    squares = np.trace(np.trace(moments.EAA.reshape(d, d, d, d), axis1=0, axis2=1)), np.trace(moments.Ebb.reshape(d, d))
+    a, b = (math.sqrt(max(float(x), 0.0)) for x in squares)
+    return 2 * gamma(about.terms + 2 * d * d + 8), a, a * size + b + size
 
 
 def certify_mean_square(
@@ -160,7 +179,9 @@ def _exact(
     origin, of = ("declared", " (moments=)") if family.given_moments else ("proved", "")
     rate = Constant(float(round_up(math.sqrt(moments.radius), 64)), origin, f"√r, r the radius of E A⊗A{of}")
     try:
-        D = _displacement(family, about, reference, origin, of)
+        share, _, moved = _sizes_about(moments, about, reference.astype(float))
+        lost = share * moved * moved + 2.0**-960
+        D = _displacement(family, about, lost, reference.astype(float), origin, of)
         majorant = exact_mean_square(moments, reference.astype(float))
     except NotCertified:
         return None
@@ -193,15 +214,23 @@ def _factor(family: RandomOperator, d: int, origin: Origin, common: Constant | N
 
 
 def _displacement(
-    family: RandomOperator, about: SecondMoments, reference: NDArray, origin: Origin, of: str
+    family: RandomOperator, about: SecondMoments, lost: float, reference: NDArray, origin: Origin, of: str
 ) -> Constant:
-    """‖d(θ, Tθ)‖_2 at the start, from second moments, or from first powers where squares may have underflowed."""
-    square = max(float(np.trace(about.Ebb.reshape(2 * about.Eb.shape))), 0.0)
-    if square < 2.0**-960 and family.displacement_moment(reference, 2.0) is not None:
-        return displacement_constant(family, reference, None, 2.0, None)
-    return Constant(
-        float(round_up(math.sqrt(square), 64)), origin, f"‖d(θ, Tθ)‖_2 from second moments{of}, at the start"
-    )
+    """‖d(θ, Tθ)‖_2 at the start, the smaller of what second moments and what the family itself say of it.
+
+    Second moments about a point far from 0 are small differences of large numbers, and the squares of very small
+    numbers underflow; the bound has an allowance for both. What the family says counts if it is known as well.
+    """
+    square = max(float(np.trace(about.Ebb.reshape(2 * about.Eb.shape))), 0.0) + lost
+    value = float(round_up(math.sqrt(square), 64))
+    D = Constant(value, origin, f"‖d(θ, Tθ)‖_2 from second moments{of}, at the start")
+    known = family.displacement_moment(reference, 2.0)
+    if known is None or not math.isfinite(known.value) or WEAKEST.index(known.origin) > WEAKEST.index(origin):
+        return D
+    own = displacement_constant(family, reference, None, 2.0, None)
+    if own.value == 0 and np.any(reference):  # A θ + b - θ may be 0 because it is rounded
+        own = replace(own, value=(len(reference) + 4) * EPS * math.sqrt(len(reference)) * norm_of_entries(reference))
+    return min(D, own, key=lambda c: float(c.value))
 
 
 def _textbook(family: RandomOperator, rho: Constant, theta: NDArray, start: NDArray | None) -> ErrorBound:
