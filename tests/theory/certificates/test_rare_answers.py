@@ -19,7 +19,7 @@ from contraction.certificates.find_region import _outweighed
 from contraction.certificates.mean_square import EXACT_DIM, mean_square_norm
 from contraction.certificates.norms import expanding_word
 from contraction.certificates.step_bounds import StepBounds
-from contraction.certificates.words import _no_contraction, _why_no_words, listed_words
+from contraction.certificates.words import WORDS_LIMIT, _no_contraction, _why_no_words, listed_words
 from contraction.exponents.lyapunov import LyapunovExponents
 from contraction.families import Cyclic, FiniteFamily
 from contraction.maps.constants import Constant
@@ -306,3 +306,12 @@ def test_the_largest_certified_multiple_of_a_box() -> None:
     assert ct.certify(family, grown.center, region=grown).certified
     with pytest.raises(NotCertified):
         ct.certify(family, grown.center, region=ct.RotatedBox(grown.center, 1.1 * grown.radii, grown.basis))
+
+
+def test_the_length_of_words_is_at_most_the_number_that_can_be_listed() -> None:
+    family = FiniteFamily([(0.5, 1.0)])
+    with pytest.raises(ValueError, match=f"q must be at most {WORDS_LIMIT}, the number of words that can be listed"):
+        ct.certify(family, 0.0, q=WORDS_LIMIT + 1)
+    for q in (0, -1):
+        with pytest.raises(ValueError, match="q must be an integer of at least 1"):
+            ct.certify(family, 0.0, q=q)
