@@ -13,6 +13,7 @@ import contraction as ct
 from contraction.certificates.best_norm import factor_in_norm
 from contraction.certificates.blocks import after_blocks, p_after_blocks
 from contraction.certificates.change_of_metric import equivalence, factor_in, operator_norm_up
+from contraction.certificates.hypotheses import displacement_rounded_up, factor_rounded_up
 from contraction.certificates.leaves import check_on_leaf
 from contraction.certificates.mean_square import EXACT_DIM, certify_mean_square, mean_square_norm
 from contraction.certificates.moments import search_declared_moments, search_second_moments
@@ -21,6 +22,7 @@ from contraction.certificates.overrides import search_lists
 from contraction.certificates.region_epochs import drift
 from contraction.certificates.step_bounds import StepBounds, curvature_bounds, step_factor
 from contraction.families import Cyclic, FiniteFamily, Reshuffled
+from contraction.maps.constants import Constant
 from contraction.maps.domains import RotatedBox
 from contraction.maps.errors import DeclarationRefuted, NotCertified
 from contraction.maps.intervals import Intervals
@@ -293,3 +295,35 @@ def test_mean_squares_need_independent_maps_and_floats() -> None:
         with pytest.raises(NotCertified, match="contraction in p-mean needs independent maps with one law"):
             ct.certify(FiniteFamily(maps, law=law), 0.0, q=2, moment=1.0)
     assert ct.certify(FiniteFamily(maps), 0.0, q=2, moment=1.0).certified
+
+
+@pytest.mark.parametrize("theta", [[0.0, 1e8], [1e8, 0.0], [-3.0, 1.0], [0.0, 0.0]], ids=str)
+def test_displacements_are_rounded_up_by_the_largest_coordinate(theta: list[float]) -> None:
+    """(d + 4) ε (D + √d max |θ_j|), d = 2, and one float more."""
+    for value in (1.0, 1e-3):
+        found = displacement_rounded_up(Constant(value, "proved", ""), np.array(theta)).value
+        slack = 6 * EPS * (value + math.sqrt(2) * max(map(abs, theta)))
+        assert value + slack <= found <= np.nextafter(np.nextafter(value + slack, 9e9), 9e9)
+    assert displacement_rounded_up(Constant(0.0, "proved", ""), np.array(theta)).value == 0.0
+    assert displacement_rounded_up(Constant(1.0, "declared", ""), np.array(theta)).value == 1.0
+    assert displacement_rounded_up(Constant(math.inf, "proved", ""), np.array(theta)).value == math.inf
+    assert displacement_rounded_up(Constant(1.0, "proved", ""), np.array([F(1), F(2)])).value == 1.0
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_factors_are_rounded_up_by_the_units_of_their_eigenvalues(d: int) -> None:
+    """(1 + k) ε for a number, 2 d times as much for matrices; a proved factor of 0 only if the maps are constant."""
+    family, constant = ct.families.QuadraticSGD(0.5, dim=d), ct.families.ConstantMaps(np.zeros((1, d)))
+    units = 1 if d == 1 else 2 * d
+    found = factor_rounded_up(Constant(0.5, "proved", ""), np.zeros(d), family).value
+    assert found == np.nextafter(0.5 + 1.5 * EPS * units, 1)
+    assert factor_rounded_up(Constant(0.5, "declared", ""), np.zeros(d), family).value == 0.5
+    assert factor_rounded_up(Constant(0.0, "proved", ""), np.zeros(d), family).value == EPS * units
+    assert factor_rounded_up(Constant(0.0, "proved", ""), np.zeros(d), constant).value == 0.0
+    assert factor_rounded_up(Constant(0.5, "proved", ""), np.array([F(1)] * d), family).value == 0.5
+
+
+def test_the_source_of_constants_in_balls_says_how_many_maps_there_are() -> None:
+    one, two = (ct.certify(FiniteFamily([(F(1, 2), F(1))] * n), 0.0, rigorous=True) for n in (1, 2))
+    assert one.constants["k"].source == "ball arithmetic"
+    assert two.constants["k"].source == "ball arithmetic over 2 affine maps"

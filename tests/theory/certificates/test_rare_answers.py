@@ -12,6 +12,7 @@ import pytest
 import contraction as ct
 from contraction.certificates.best_norm import certify_in_norm, iterated_norm
 from contraction.certificates.bounds import prefix_tail, product_tail
+from contraction.certificates.certified_for import check_certified_for
 from contraction.certificates.change_of_metric import displacement_in
 from contraction.certificates.drawn import prefix_lipschitz
 from contraction.certificates.falsify import _check_affine, _check_displacement, _Map, _of_products
@@ -315,3 +316,45 @@ def test_the_length_of_words_is_at_most_the_number_that_can_be_listed() -> None:
     for q in (0, -1):
         with pytest.raises(ValueError, match="q must be an integer of at least 1"):
             ct.certify(family, 0.0, q=q)
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e-3, 0.9])
+def test_the_search_for_a_norm_is_the_same_at_every_scale(size: float) -> None:
+    """For a multiple of the identity every norm has the factor size², and the search keeps its numbers near 1."""
+    _, square = iterated_norm([(1.0, size * np.eye(2))])
+    assert size**2 <= square <= size**2 * (1 + 1e-9) + 1e-12
+
+
+def test_exponents_of_ones_own_maps_are_declared_and_sampled_ones_measured() -> None:
+    class Own(FiniteFamily):
+        def apply(self, theta: Any, draw: Any) -> Any:
+            return super().apply(theta, draw)
+
+    maps = [(0.5, 1.0), (0.25, 0.0)]
+    assert ct.average_contraction(FiniteFamily(maps), 0.0).origin == "proved"
+    own = ct.average_contraction(Own(maps), 0.0)
+    assert own.origin == "declared"
+    assert own.exponent == pytest.approx(math.log(0.125) / 2, rel=1e-12)
+
+    class Drawn(ct.RandomOperator):
+        def lipschitz(self, draw: Any) -> Any:
+            return draw
+
+    sampled = ct.average_contraction(Drawn(lambda rng: rng.uniform(0.1, 0.5), lambda x, u: u * np.sin(x)), 0.0)
+    assert sampled.origin == "measured"
+
+
+@pytest.mark.parametrize(("off", "same"), [(0.0, True), (5e-7, True), (1.5e-6, False), (1.0, False)])
+def test_a_certificate_is_for_families_whose_images_agree_to_six_digits(off: float, same: bool) -> None:
+    certificate = ct.certify(FiniteFamily([(0.5, 1.0)]), 0.0)
+    other = FiniteFamily([(0.5, 1.0 + off)])
+    if same:
+        check_certified_for(certificate, other, np.zeros(1))
+    else:
+        with pytest.raises(NotCertified, match="the certificate is for another family than"):
+            check_certified_for(certificate, other, np.zeros(1))
+    with pytest.raises(NotCertified, match=r"the certificate is for iterates from .*, not from theta0 = "):
+        check_certified_for(certificate, FiniteFamily([(0.5, 1.0)]), np.ones(1))
+    with pytest.raises(ValueError, match="eps is in the family's metric"):
+        check_certified_for(certificate, FiniteFamily([(0.5, 1.0)], space=SupNorm()), np.zeros(1))
+    check_certified_for(ct.certify(other.sample(2), 0.0), FiniteFamily([(0.25, 3.0)]), np.ones(1))  # left to the caller
