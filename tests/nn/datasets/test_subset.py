@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from nn_experiments.cli import main
 from nn_experiments.datasets import DataError, load_dataset
 from nn_experiments.datasets.subset import DataSubset, Rows, read_subset, subset_path, write_subset
 from nn_experiments.paper import catalogue
+from nn_experiments.runs import data_subset
 from nn_experiments.runs.data_subset import export_subsets, needed_rows
 from nn_experiments.training.sampling import Sampler
 
@@ -345,3 +349,37 @@ def test_mistakes(
     assert main(["data", *words, "--any-data", "--data-dir", str(whole)]) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("every", "asked", "measured"), [(50, True, True), (1, True, True), (50, False, False), (0, True, False)]
+)
+def test_figures_without_diagnostics_need_one_stream_of_batches(
+    every: int, asked: bool, measured: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = replace(catalogue.find("fig7"), diagnostics_every=every)
+    streams: list[bool] = []
+    said: list[str] = []
+
+    def needed(*given: object, diagnostics: bool, sizes: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        streams.append(diagnostics)
+        assert sizes == (900, 40)
+        return np.arange(3), np.arange(2)
+
+    monkeypatch.setattr(data_subset.catalogue, "find", lambda name: figure)
+    whole = SimpleNamespace(train_inputs=range(900), test_inputs=range(40))
+    monkeypatch.setattr(data_subset, "load_dataset", lambda *given, **more: whole)
+    monkeypatch.setattr(data_subset, "needed_rows", needed)
+    monkeypatch.setattr(data_subset, "write_subset", lambda data, rows, purposes, into: said.extend(purposes))
+    export_subsets(["fig7"], tmp_path, seeds=[0, 2], steps=5, changes=CHANGES, diagnostics=asked)
+    assert streams == [measured]
+    (text,) = said
+    assert "seeds 0, 2, up to step 5, " in text
+    assert text.endswith("with diagnostics" if measured else "without diagnostics")
+
+
+def test_a_whole_set_has_all_rows_and_no_run_needs_any() -> None:
+    experiment = catalogue.EXPERIMENTS["mlp-digits"]
+    whole: Any = object()  # nothing is asked of it
+    data_subset.require_rows(whole, experiment, [0], 5, diagnostics=True)
+    data_subset.require_rows(whole, experiment, [], 5, diagnostics=True)

@@ -119,6 +119,22 @@ def test_the_seconds_of_a_way_are_the_fewest_of_its_rounds(monkeypatch) -> None:
         assert next(passes, None) is None
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_tensors_of_a_measurement_have_the_sizes_of_the_shape(shared, monkeypatch) -> None:
+    """Three chains of two groups of two channels each; gradients of images that all chains share are not needed."""
+    seen = []
+
+    def pretended(way, images, weight, bias, shape):
+        seen.append((way, tuple(images.shape), tuple(weight.shape), bias, images.requires_grad, images.dtype))
+        return weight.sum() + images.sum()
+
+    monkeypatch.setattr(convolutions, "convolve", pretended)
+    shape = replace(SHAPES[6], shared=shared)
+    convolutions.seconds_of("products", shape, 3, CPU, torch.float64, rounds=1)
+    images = (2, 4, 5, 5) if shared else (2, 12, 5, 5)
+    assert seen == [("products", images, (3, 6, 2, 3, 3), None, not shared, torch.float64)] * 3
+
+
 def test_a_choice_is_pinned_and_repeats_the_bits(monkeypatch, tmp_path) -> None:
     step, batches, state0 = conv_problem("basic-batch", SLOW)
     shapes: list[str] = []

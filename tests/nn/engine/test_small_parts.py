@@ -145,6 +145,23 @@ def test_layouts_on_a_card_keep_the_values_and_put_channels_last():
     assert laid_out(line) is line
 
 
+def test_copies_of_a_state_have_the_layout_of_the_card():
+    """Weights of convolutions have their input channels last there, and everything else is contiguous."""
+    kernels, matrix, line = torch.arange(360.0).reshape(3, 4, 5, 6), torch.arange(6.0).reshape(2, 3).T, torch.ones(3)
+    for card in (True, False):
+        values = {"kernels": kernels, "matrix": matrix, "line": line}
+        state = {"parameters": {name: value.as_subclass(OnCard) if card else value for name, value in values.items()}}
+        found = wavefront.stack(state, 3)["parameters"]
+        for name, value in values.items():
+            assert found[name].shape == (3, *value.shape)
+            for copy in found[name].as_subclass(torch.Tensor):
+                assert torch.equal(copy, value)
+        assert (found["kernels"].stride()[2] == 1) == card
+        assert found["kernels"].is_contiguous() != card
+        assert found["matrix"].is_contiguous()
+        assert found["line"].is_contiguous()
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_network_with_one_other_layer_is_none_of_the_kernels(place):
     model = MLP((2, 3, 3, 1))
