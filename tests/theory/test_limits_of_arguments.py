@@ -20,7 +20,7 @@ from contraction.certificates import bounds
 from contraction.certificates.average import confidence_upper
 from contraction.certificates.words import word_norms
 from contraction.expansions import exact, fields, models, reach, regularisers, remainders
-from contraction.laws import calibrated, distance, enumerate, means, random_affine
+from contraction.laws import brackets, calibrated, enumerate, means, quantiles, random_affine
 from contraction.laws import exact as exact_laws
 from contraction.limits import composed
 from contraction.limits.settled import Settling
@@ -45,8 +45,8 @@ CONVERGENCE = order_convergence.order_convergence(ct.Backward(), horizon=8)
 RUNS = ct.synchronisation(fam.QuadraticSGD(0.5, fam.Uniform(-1, 1)), [0.0], 2, replicas=8)
 
 
-def bracket(n: int, p: float) -> distance.Bracket:
-    return distance.Bracket(0.5, 1.0, p, n, "means", "coupling, k^n")
+def bracket(n: int, p: float) -> brackets.Bracket:
+    return brackets.Bracket(0.5, 1.0, p, n, "means", "coupling, k^n")
 
 
 def declared(**constants) -> ct.RandomOperator:
@@ -70,20 +70,20 @@ LIMITS: dict[str, Row] = {
         (1,),
     ),
     # laws
-    "p of a distance": (lambda p: distance.wasserstein(COIN, COIN, p), (1, 2, INF), (BELOW_1, 0, NAN)),
-    "width of an interval": (lambda x: distance.wasserstein_to_uniform(COIN, 0, x), (Fraction(1, 10**9), 1), (0, -1)),
-    "k of a coupling": (lambda k: distance.coupling_bound(k, 1.0, 2), (0, BELOW_1), (1, -TINY, NAN)),
-    "D of a coupling": (lambda D: distance.coupling_bound(0.5, D, 2), (0, 1e308), (INF,)),
+    "p of a distance": (lambda p: quantiles.wasserstein(COIN, COIN, p), (1, 2, INF), (BELOW_1, 0, NAN)),
+    "width of an interval": (lambda x: quantiles.wasserstein_to_uniform(COIN, 0, x), (Fraction(1, 10**9), 1), (0, -1)),
+    "k of a coupling": (lambda k: brackets.coupling_bound(k, 1.0, 2), (0, BELOW_1), (1, -TINY, NAN)),
+    "D of a coupling": (lambda D: brackets.coupling_bound(0.5, D, 2), (0, 1e308), (INF,)),
     "a later iterate": (
-        lambda m: distance.exact_bracket([(HALF, 0), (HALF, HALF)], 3, later=m),
+        lambda m: brackets.exact_bracket([(HALF, 0), (HALF, HALF)], 3, later=m),
         (3, 4),
         (2,),
     ),
-    "n of a rate": (lambda n: distance.rate_bracket(bracket(2, 1), bracket(n, 1)), (3, 9), (2, 1)),
-    "p of a rate": (lambda p: distance.rate_bracket(bracket(2, 1), bracket(3, p)), (1,), (2, ABOVE_1)),
-    "ends of a bracket": (lambda x: distance.Bracket(x, 1.0, 1, 0, "", ""), (0.0, 1.0), (ABOVE_1,)),
+    "n of a rate": (lambda n: brackets.rate_bracket(bracket(2, 1), bracket(n, 1)), (3, 9), (2, 1)),
+    "p of a rate": (lambda p: brackets.rate_bracket(bracket(2, 1), bracket(3, p)), (1,), (2, ABOVE_1)),
+    "ends of a bracket": (lambda x: brackets.Bracket(x, 1.0, 1, 0, "", ""), (0.0, 1.0), (ABOVE_1,)),
     "values of a function": (
-        lambda x: distance.lipschitz_lower_bound([0.0, 0.5], [x], lambda v: v, low=0.0, high=1.0, false_alarm=0.01),
+        lambda x: brackets.lipschitz_lower_bound([0.0, 0.5], [x], lambda v: v, low=0.0, high=1.0, false_alarm=0.01),
         (0.0, 1.0),
         (-TINY, ABOVE_1),
     ),
@@ -241,7 +241,7 @@ def test_words_are_listed_up_to_200_000(letters, length, listed):
 @pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0])
 def test_a_bracket_says_which_bound_it_is(p):
     """Gelbrich's bound holds from p = 2 on, the coupling in mean square up to p = 2."""
-    found = distance.moment_bracket(fam.QuadraticSGD(0.5, fam.Uniform(-1, 1)), 2, 5.0, p=p)
+    found = brackets.moment_bracket(fam.QuadraticSGD(0.5, fam.Uniform(-1, 1)), 2, 5.0, p=p)
     assert found.lower_by == ("Gelbrich's bound" if p >= 2 else "means")
     assert found.upper_by == ("coupling, second moment" if p <= 2 else "coupling, k^n")
 
