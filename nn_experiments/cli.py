@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from contraction.command_line import DONE, INTERRUPTED, UNFINISHED, run_command
+from contraction.files import check_writable_folder
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.paper.curve_kinds import KINDS
 from nn_experiments.results.curves import DEFAULT_OUT
@@ -331,6 +332,7 @@ def _increments(args: argparse.Namespace) -> int:
     device, seeds = device_of(Options(out=args.out, device=args.device)), range(args.draws)
     settings = {"steps": figure.steps if args.steps is None else args.steps, "every": args.every, "ahead": args.ahead}
     check_replaceable(path, experiment, seeds, **settings)
+    check_writable_folder(path.parent)  # before the work is done
     settings |= {"data_dir": args.data_dir, "official": not args.any_data}
     if device == "cpu":
         parts = path.with_suffix(".parts")

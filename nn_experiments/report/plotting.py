@@ -105,6 +105,8 @@ def _study(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
     """Return the name of a study's pictures, and ending -> picture, with the endings ``""``, ``-2``, ``-3`` etc."""
     _check_no_choices(args, "a study is drawn as it is")
     pictures = [picture for picture, _ in draw_study(load_study(study_path(args.figure, args.out)))]
+    if not pictures:
+        raise ValueError(f"the study {args.figure} has a table and no picture; report shows it")
     return args.name or args.figure, {f"-{k}" if k > 1 else "": picture for k, picture in enumerate(pictures, start=1)}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from contraction.files import check_writable_folder
 from nn_experiments.results.studies import Study, check_keeps_seeds, seeds_of, study_path
 from nn_experiments.studies import (
     baselines,
@@ -98,6 +99,7 @@ def run_study(
     run = STUDIES[name][1] if seeds is None else partial(STUDIES[name][1], seeds=seeds)
     if seeds is not None:
         check_keeps_seeds(path, seeds)
+    check_writable_folder(path.parent)  # before the work is done
     study = run(path.parent, data_dir=data_dir, report=report)
     check_keeps_seeds(path, seeds_of(study.about))
     study.save(path)

@@ -308,6 +308,19 @@ def test_measured_draws_are_not_replaced_by_less(tmp_path: Path, capsys, monkeyp
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.npz")} == kept
 
 
+def test_increments_that_cannot_be_written_are_not_computed(tmp_path: Path, capsys, monkeypatch) -> None:
+    def measured(*settings: object, **more: object) -> None:
+        raise AssertionError("it was computed")
+
+    monkeypatch.setattr(increments, "measure_increments", measured)
+    (tmp_path / "file").write_text("not a folder")
+    words = ["increments", "digits", "--draws", "1", "--steps", "2", "--every", "1", "--device", "cpu", "--out"]
+    assert main([*words, str(tmp_path / "file")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    with pytest.raises(AssertionError, match="it was computed"):
+        main([*words, str(tmp_path / "folder")])
+
+
 def test_only_draws_of_the_same_settings_are_joined() -> None:
     more = {"steps": 2, "every": 1, "ahead": (1,), "images": 5}
     first, second = (measure_increments(DIGITS, [seed], **more) for seed in (3, 5))

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("matplotlib")
 
 from nn_experiments.cli import main
+from nn_experiments.results.studies import Study, study_path
 from tests.nn.synthetic_results import write_synthetic
 
 
@@ -52,6 +53,14 @@ def test_every_choice_is_in_the_name_of_the_picture(tmp_path: Path) -> None:
         folder = tmp_path / name
         assert main(["plot", "mine", "--out", str(out), "--pictures", str(folder), *words]) == 0
         assert {path.name for path in folder.iterdir()} == {f"{name}.png", f"{name}.svg"}
+
+
+def test_a_study_without_a_picture_is_refused(tmp_path: Path, capsys) -> None:
+    """Before, nothing was written or said, and the exit status was 0."""
+    Study("quadratics", {}, {}).save(study_path("quadratics", tmp_path))
+    assert main(["plot", "quadratics", "--out", str(tmp_path)]) == 2
+    assert "the study quadratics has a table and no picture; report shows it" in capsys.readouterr().err
+    assert not (tmp_path / "figures").exists()
 
 
 def test_a_run_may_have_the_name_of_a_study(tmp_path: Path, capsys) -> None:

@@ -1,4 +1,4 @@
-"""A study of few seeds does not replace the results of more, nor the parts from which those go on."""
+"""What ``study`` writes: few seeds do not replace more, nor the parts from which those go on; where it can be."""
 
 from __future__ import annotations
 
@@ -58,6 +58,20 @@ def test_more_seeds_replace_fewer_and_the_default_does_not_replace_more(tmp_path
     assert main(["study", "trial", "--out", str(tmp_path)]) == 2  # of four
     assert "has 6 seeds, and 4 would be left" in capsys.readouterr().err
     assert load_study(study_path("trial", tmp_path)).about["seeds"] == 6
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work_is_done(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    def run(out: Path, **more: object) -> Study:
+        raise AssertionError("it was computed")
+
+    monkeypatch.setitem(studies.STUDIES, "trial", ("a trial", run))
+    (tmp_path / "file").write_text("not a folder")
+    assert main(["study", "trial", "--out", str(tmp_path / "file")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    with pytest.raises(AssertionError, match="it was computed"):
+        main(["study", "trial", "--out", str(tmp_path / "folder")])
 
 
 @pytest.mark.control
