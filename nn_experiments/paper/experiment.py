@@ -196,6 +196,8 @@ def _value(kind: type | UnionType, text: str, name: str) -> object:
 def plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """Return an experiment's fields (as JSON) in one dictionary with those of its optimizer and schedule."""
     flat = dict(fields)
-    flat |= cast(Mapping[str, object], flat.pop("optimizer", {}))
-    schedule = cast(Mapping[str, object], flat.pop("schedule", {}))
-    return flat | {f"schedule.{key}": value for key, value in schedule.items()}
+    for name, begin in (("optimizer", ""), ("schedule", "schedule.")):
+        if isinstance(inner := flat.get(name), Mapping):  # it is on disk, and may be anything
+            del flat[name]
+            flat |= {f"{begin}{key}": value for key, value in inner.items()}
+    return flat

@@ -28,7 +28,8 @@ def own_results(folder: Path, name: str | None = None) -> list[Curves]:
     """
     runs = []
     for root, settings in settings_of_runs(folder).items():
-        wanted = settings.get("own") and (name is None or settings.get("experiment", {}).get("name") == name)
+        called = settings.get("experiment", {}).get("name")
+        wanted = settings.get("own") and (isinstance(called, str) if name is None else called == name)
         if wanted and any(root.glob("*/*/*.npz")):
             runs.append(load(root))
     return runs

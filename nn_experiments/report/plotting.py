@@ -27,7 +27,7 @@ from nn_experiments.report.studies import STUDY_TITLES, draw_study
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import find_results, load_figure
 from nn_experiments.results.run_folders import describe_runs, warn_of_unreadable_runs
-from nn_experiments.results.studies import load_study, study_path
+from nn_experiments.results.studies import load_whole_study, study_path
 
 __all__ = ["main"]
 
@@ -104,7 +104,12 @@ def main(words: Sequence[str]) -> int:
 def _study(args: argparse.Namespace) -> tuple[str, dict[str, Picture]]:
     """Return the name of a study's pictures, and ending -> picture, with the endings ``""``, ``-2``, ``-3`` etc."""
     _check_no_choices(args, "a study is drawn as it is")
-    pictures = [picture for picture, _ in draw_study(load_study(study_path(args.figure, args.out)))]
+    path = study_path(args.figure, args.out)
+    study = load_whole_study(path)
+    try:
+        pictures = [picture for picture, _ in draw_study(study)]
+    except KeyError as error:
+        raise ValueError(f"{path} lacks {error.args[0]!r}, which its picture shows") from error
     if not pictures:
         raise ValueError(f"the study {args.figure} has a table and no picture; report shows it")
     return args.name or args.figure, {f"-{k}" if k > 1 else "": picture for k, picture in enumerate(pictures, start=1)}
@@ -147,6 +152,8 @@ def _own_network(args: argparse.Namespace) -> tuple[str, dict[str, Picture]] | N
             f"{args.out} holds several runs named {args.figure}: choose one by --run-id\n{describe_runs(roots)}"
         )
     if not runs:
+        if args.figure not in catalogue.FIGURES:
+            warn_of_unreadable_runs(args.out)  # one of them may have the name
         return None
     if args.tag is not None:
         raise ValueError(f"{args.figure} is a run of your own, and a tag is that of a record: choose a run by --run-id")

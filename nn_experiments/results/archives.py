@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
@@ -36,7 +38,16 @@ def read_archive(path: Path, failure: Callable[[Exception], Exception]) -> Itera
         What ``failure`` returns, if the file cannot be read, or an array or an entry of it is missing.
     """
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            yield file
+        with path.open("rb") as raw:
+            _check_archive(raw)
+            with np.load(raw, allow_pickle=False) as file:
+                yield file
     except UNREADABLE as error:
         raise failure(error) from error
+
+
+def _check_archive(raw: BinaryIO) -> None:
+    """Raise ValueError for a file that is no archive: NumPy would advise to load it as a pickle, which executes it."""
+    if not zipfile.is_zipfile(raw):
+        raise ValueError("it is no archive of NumPy arrays")
+    raw.seek(0)

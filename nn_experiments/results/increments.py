@@ -121,7 +121,19 @@ def load_increments(path: Path) -> Increments:
         raise UnreadableIncrements(f"{path} is a folder: give a file of increments, such as increments-EXPERIMENT.npz")
     with read_archive(path, lambda error: UnreadableIncrements(f"{path} does not hold increments ({error})")) as file:
         text = json.loads(str(file["about"]))
-        return Increments(starts=tuple(text["starts"]), metadata=text["about"], **{key: file[key] for key in _ARRAYS})
+        found = Increments(starts=tuple(text["starts"]), metadata=text["about"], **{key: file[key] for key in _ARRAYS})
+        _check_whole(found)
+        return found
+
+
+def _check_whole(found: Increments) -> None:
+    """Raise an error if something is missing that every measurement has, or an array has another shape than it must."""
+    _ = found.experiment, found.model
+    if INDEPENDENT not in found.starts or not any(name.endswith(" ahead") for name in found.starts):
+        raise ValueError(f"the starts are {', '.join(found.starts)}")
+    shape = len(found.draws), len(found.at), len(found.starts)
+    if 0 in shape or any(getattr(found, key).shape != shape for key in _ARRAYS[2:]):
+        raise ValueError(f"an array has another shape than its draws, steps and starts, {shape}, or there are none")
 
 
 def check_same_settings(path: Path, experiment: Mapping[str, object]) -> None:

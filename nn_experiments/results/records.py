@@ -90,6 +90,9 @@ def load_record(path: Path) -> Curves:
         }
         seeds = tuple(int(seed) for seed in file["seeds"])
         orders = tuple(about["orders"])
+        shape = len(seeds), len(orders), len(file["iterates"])
+        if any(value.shape != shape for value in metrics.values()):
+            raise ValueError(f"a metric has another shape than its seeds, orders and iterates, {shape}")
         return Curves(seeds, orders, file["iterates"], metrics, recorded, about["experiment"], about["provenance"])
 
 

@@ -45,7 +45,7 @@ def load_run(root: Path) -> Curves:
     recorded = _blocks_of(root)
     if not recorded:
         raise ValueError(f"{root} holds no finished block yet")
-    curves = _assembled(recorded, blocks.read_settings(root))
+    curves = _assembled(recorded, {"identity": root.name, "experiment": {}, **blocks.read_settings(root)})
     for order in curves.orders:
         _reuse(order, curves)
     return curves

@@ -13,7 +13,16 @@ import numpy as np
 from contraction.files import write_atomically
 from nn_experiments.results.archives import read_archive
 
-__all__ = ["Study", "check_keeps_seeds", "find_studies", "load_study", "resumed", "seeds_of", "study_path"]
+__all__ = [
+    "Study",
+    "check_keeps_seeds",
+    "find_studies",
+    "load_study",
+    "load_whole_study",
+    "resumed",
+    "seeds_of",
+    "study_path",
+]
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,20 @@ def load_study(path: Path) -> Study:
         return Study(text["study"], arrays, text["about"])
 
 
+def load_whole_study(path: Path) -> Study:
+    """Read the results of the study that a file is named after.
+
+    Raises
+    ------
+    ValueError
+        If the file is something else, or holds another study.
+    """
+    study = load_study(path)
+    if study.name != path.stem:
+        raise ValueError(f"{path} holds the results of the study {study.name!r}, after which it is not named")
+    return study
+
+
 def study_path(name: str, folder: Path) -> Path:
     """Return the file of a study below an output folder or a folder of records."""
     return folder / "studies" / f"{name}.npz"
@@ -69,7 +92,7 @@ def find_studies(folders: Iterable[Path]) -> list[Study]:
     studies: dict[str, Study] = {}
     for folder in dict.fromkeys(folders):
         for path in sorted((folder / "studies").glob("*.npz")):
-            studies.setdefault(path.stem, load_study(path))
+            studies.setdefault(path.stem, load_whole_study(path))
     return [studies[name] for name in sorted(studies)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ def test_every_choice_is_in_the_name_of_the_picture(tmp_path: Path) -> None:
         folder = tmp_path / name
         assert main(["plot", "mine", "--out", str(out), "--pictures", str(folder), *words]) == 0
         assert {path.name for path in folder.iterdir()} == {f"{name}.png", f"{name}.svg"}
+
+
+def test_a_run_that_cannot_be_read_is_named_where_its_name_is_looked_for(tmp_path: Path, capsys) -> None:
+    out = own_run(tmp_path / "runs", "mine")
+    path = out / "mine" / "experiment.json"
+    path.write_text(path.read_text()[:-20])
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert main(["plot", "mine", "--out", str(out)]) == 2
+    warned, error = capsys.readouterr().err.splitlines()
+    assert warned.startswith(f"warning: the run in {out / 'mine'} is left out: {path} is not whole JSON: ")
+    assert error.startswith("error: no figure 'mine'")
 
 
 def test_a_study_without_a_picture_is_refused(tmp_path: Path, capsys) -> None:

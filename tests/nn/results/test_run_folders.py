@@ -190,6 +190,16 @@ def test_a_run_that_cannot_be_read_is_the_reason_where_no_other_fits(tmp_path: P
         load(name, out=tmp_path, **words)
 
 
+def test_settings_of_any_kind_are_described(tmp_path: Path) -> None:
+    """A file of someone else's stops nobody: the run ID is the name of its folder, and an optimizer may be a text."""
+    roots = [settings(tmp_path / "a"), settings(tmp_path / "b", {"name": USUAL.name, "optimizer": "none"})]
+    assert "optimizer = none" in describe_runs(roots)
+    path = tmp_path / "c" / "experiment.json"
+    write(path.parent, 0, "forward", [0, 1], test_loss=[1.0, 2.0])
+    path.write_text('{"decides": {}}')
+    assert load_run(path.parent).experiment == {"identity": "c", "experiment": {}, "decides": {}}
+
+
 def test_no_record_is_written_beside_a_run_that_cannot_be_read(tmp_path: Path) -> None:
     check_beside_runs(tmp_path / f"{USUAL.name}.npz", USUAL.name)
     path = tmp_path / "half" / "experiment.json"
