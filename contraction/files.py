@@ -10,9 +10,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 __all__ = [
     "UNREADABLE",
+    "check_numpy_file",
     "check_writable_folder",
     "replacing",
     "write_atomically",
@@ -36,6 +38,27 @@ UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+
+
+def check_numpy_file(raw: BinaryIO, *, archive: bool = True) -> None:
+    """Check that a file is what `numpy.load` reads: it takes all others for pickles, and advises to execute these.
+
+    Parameters
+    ----------
+    raw
+        The file, at its beginning, where it is left.
+    archive
+        Whether it must be an archive (``.npz``), or an array (``.npy``).
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    begin = raw.read(6)
+    raw.seek(0)
+    if not begin.startswith((b"PK\x03\x04", b"PK\x05\x06") if archive else b"\x93NUMPY"):
+        raise ValueError(f"it is no {'archive of NumPy arrays' if archive else 'NumPy array'}")
 
 
 def check_writable_folder(folder: str | os.PathLike) -> Path:

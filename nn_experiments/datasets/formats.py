@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contraction.files import UNREADABLE
+from contraction.files import UNREADABLE, check_numpy_file
 from nn_experiments.datasets.errors import DataError
 
 __all__ = ["Split", "Splits", "read_arrays", "read_cifar", "read_idx"]
@@ -129,6 +129,8 @@ def read_cifar(path: Path, *, classes: int, binary: bool) -> Splits:
 def read_arrays(path: Path) -> Splits:
     """Read ``train_images, train_labels, test_images, test_labels`` from a ``.npz``, without pickle."""
     try:
+        with path.open("rb") as raw:
+            check_numpy_file(raw)
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return (file["train_images"], file["train_labels"]), (file["test_images"], file["test_labels"])
     except KeyError as error:

@@ -17,7 +17,7 @@ from typing import NoReturn, cast
 
 import numpy as np
 
-from contraction.files import UNREADABLE, replacing
+from contraction.files import UNREADABLE, check_numpy_file, replacing
 from nn_experiments.datasets.dataset import Dataset
 from nn_experiments.datasets.errors import DataError
 
@@ -209,6 +209,8 @@ def read_subset(path: Path) -> DataSubset:
         If the file is truncated, altered or not a data subset.
     """
     try:
+        with path.open("rb") as raw:
+            check_numpy_file(raw)
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         checksum = str(arrays.pop("checksum"))

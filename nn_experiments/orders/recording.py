@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contraction.arguments import check_choice, check_integer
-from contraction.files import UNREADABLE
+from contraction.files import UNREADABLE, check_numpy_file
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
@@ -287,6 +287,7 @@ def read_indices(path: str | Path) -> NDArray | list[list[int]] | list[int]:
     if path.suffix == ".npy":
         raw = io.BytesIO(path.read_bytes())
         try:
+            check_numpy_file(raw, archive=False)
             return _integers(np.load(raw, allow_pickle=False))
         except UNREADABLE as error:
             raise ValueError(f"{path}: {error}") from error

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from contraction.files import UNREADABLE
+from contraction.files import UNREADABLE, check_numpy_file
 
 __all__ = ["read_archive"]
 
@@ -39,15 +37,8 @@ def read_archive(path: Path, failure: Callable[[Exception], Exception]) -> Itera
     """
     try:
         with path.open("rb") as raw:
-            _check_archive(raw)
+            check_numpy_file(raw)
             with np.load(raw, allow_pickle=False) as file:
                 yield file
     except UNREADABLE as error:
         raise failure(error) from error
-
-
-def _check_archive(raw: BinaryIO) -> None:
-    """Raise ValueError for a file that is no archive: NumPy would advise to load it as a pickle, which executes it."""
-    if not zipfile.is_zipfile(raw):
-        raise ValueError("it is no archive of NumPy arrays")
-    raw.seek(0)

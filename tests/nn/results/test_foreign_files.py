@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
+pytest.importorskip("torch")
 
 from nn_experiments.cli import main
+from nn_experiments.datasets.formats import read_arrays
+from nn_experiments.datasets.subset import read_subset
+from nn_experiments.orders.recording import read_indices
 from nn_experiments.results.blocks import read_block
 from nn_experiments.results.increments import load_increments
 from nn_experiments.results.records import load_record
@@ -34,6 +38,15 @@ def test_nobody_is_advised_to_load_a_pickle(tmp_path: Path, data: bytes, read: C
     path = tmp_path / "file.npz"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"file\.npz .*it is no archive of NumPy arrays") as refused:
+        read(path)
+    assert "pickle" not in str(refused.value)
+
+
+@pytest.mark.parametrize("read", [read_arrays, read_subset, read_indices], ids=lambda f: f.__name__)
+def test_nor_where_data_or_recorded_indices_are_read(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    path = tmp_path / "file.npy"
+    path.write_bytes(b"abc")
+    with pytest.raises(ValueError, match=r"file\.npy.*it is no (archive of )?NumPy array") as refused:
         read(path)
     assert "pickle" not in str(refused.value)
 
