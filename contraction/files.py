@@ -58,7 +58,7 @@ def check_numpy_file(raw: BinaryIO, *, archive: bool = True) -> None:
     begin = raw.read(6)
     raw.seek(0)
     if not begin.startswith((b"PK\x03\x04", b"PK\x05\x06") if archive else b"\x93NUMPY"):
-        raise ValueError(f"it is no {'archive of NumPy arrays' if archive else 'NumPy array'}")
+        raise ValueError(f"it is not {'an archive of NumPy arrays' if archive else 'a NumPy array'}")
 
 
 def check_writable_folder(folder: str | os.PathLike) -> Path:

@@ -37,7 +37,7 @@ def test_nobody_is_advised_to_load_a_pickle(tmp_path: Path, data: bytes, read: C
     """NumPy takes every unknown file for a pickle, and names the option that executes what is in it."""
     path = tmp_path / "file.npz"
     path.write_bytes(data)
-    with pytest.raises(ValueError, match=r"file\.npz .*it is no archive of NumPy arrays") as refused:
+    with pytest.raises(ValueError, match=r"file\.npz .*it is not an archive of NumPy arrays") as refused:
         read(path)
     assert "pickle" not in str(refused.value)
 
@@ -46,7 +46,7 @@ def test_nobody_is_advised_to_load_a_pickle(tmp_path: Path, data: bytes, read: C
 def test_nor_where_data_or_recorded_indices_are_read(tmp_path: Path, read: Callable[[Path], object]) -> None:
     path = tmp_path / "file.npy"
     path.write_bytes(b"abc")
-    with pytest.raises(ValueError, match=r"file\.npy.*it is no (archive of )?NumPy array") as refused:
+    with pytest.raises(ValueError, match=r"file\.npy.*it is not (an archive of|a) NumPy array") as refused:
         read(path)
     assert "pickle" not in str(refused.value)
 

@@ -20,6 +20,7 @@ from nn_experiments.results.increments import (
 
 SETTINGS = {
     "name": "e",
+    "model": "m",
     "batch_size": 4,
     "optimizer": {"method": "sgd", "schedule": {"kind": "constant"}},
     "notes": {"a": 1},
