@@ -17,7 +17,7 @@ from contraction.limits.composed import (
     prefix_bounds,
     rounding_of_one,
 )
-from contraction.limits.nested_boxes import _check_monotone
+from contraction.limits.nested_boxes import _check_monotone, _rounding
 from contraction.limits.settled import Settling, lengths
 from contraction.limits.stationary import _draw
 from contraction.maps.errors import NotCertified
@@ -226,3 +226,12 @@ def test_the_cost_of_an_estimated_limit_by_hand() -> None:
         rule.after([1.0], [0.0])
     assert (found.maps, found.applications) == (2, cost)
     assert found.value.tolist() == [float(family.sample(1, 0).draws[0])]
+
+
+def test_a_box_at_zero_has_room_for_numbers_that_underflow() -> None:
+    zero = np.zeros(1)
+    for family in (FiniteFamily([(0.5, 0.0)]), ct.RandomOperator(lambda rng: 0.0, lambda x, u: x / 2)):
+        slack = np.asarray(_rounding(family.sample(1), 1, zero, zero, zero))
+        assert np.all((slack > 0) & (slack < 1e-290))
+    exact = np.array([F(0)])
+    assert _rounding(FiniteFamily([(F(1, 2), F(0))]).sample(1), 1, exact, exact, exact) == 0.0
