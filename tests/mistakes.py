@@ -404,7 +404,7 @@ MISTAKES = (
     Mistake(
         "a run continued although its step behaves differently",
         "nn_experiments/results/blocks.py",
-        "if not _close(value, there):",
+        "if not _close(now[name], before[name]):",
         "if False:",
         "tests/nn/runs/test_network_identity.py::test_a_step_that_reads_a_file_is_seen_to_behave_differently",
     ),
