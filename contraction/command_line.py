@@ -112,6 +112,8 @@ def _write_what_the_terminal_lacks() -> None:
 
 def _flush() -> None:
     """Write what is still held back; a reader that has gone does not change the exit status."""
+    if sys.stdout is None:  # the shell has closed it: `… >&-`
+        return
     try:
         sys.stdout.flush()
     except BrokenPipeError:

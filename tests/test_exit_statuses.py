@@ -59,6 +59,18 @@ def test_a_command_returns_its_own_status() -> None:
     assert [run_command(lambda k=k: k, name="here", interrupted="stopped") for k in (0, 1, 3)] == [0, 1, 3]
 
 
+@pytest.mark.parametrize("status", [0, 1, 3])
+def test_output_that_the_shell_has_closed_changes_no_status(status: int, monkeypatch) -> None:
+    """With ``>&-`` Python has no ``sys.stdout``, and `print` writes nothing."""
+
+    def command() -> int:
+        print("nobody reads this")
+        return status
+
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run_command(command, name="here", interrupted="stopped") == status
+
+
 def test_a_warning_is_a_line_without_a_place_in_our_code(capsys) -> None:
     def command() -> int:
         warnings.warn("a run is left out", stacklevel=1)
