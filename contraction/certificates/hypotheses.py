@@ -83,12 +83,18 @@ def factor_rounded_up(c: Constant, theta: NDArray, family: RandomOperator) -> Co
 
 
 def displacement_rounded_up(c: Constant, theta: NDArray) -> Constant:
-    """Round up d(θ, T θ): d + 4 rounded operations on numbers of the size of θ and of the distance."""
+    """Round up d(θ, T θ): d + 4 rounded operations on numbers of the size of θ and of the distance.
+
+    A distance that is computed as 0 away from 0 need not be 0: 0.9 · 1 + 0.1 is 1 in floats and a little more in truth.
+    """
     if theta.dtype == object or not math.isfinite(c.value):
         return replace(c, value=float(c.value))
     size = float(np.max(np.abs(theta.astype(float)), initial=0.0))
     d = theta.shape[-1] if theta.ndim else 1
-    return _with_slack(c, (d + 4) * EPS * (c.value + math.sqrt(d) * size))
+    slack = (d + 4) * EPS * (c.value + math.sqrt(d) * size)
+    if c.value == 0 and size > 0 and c.origin != "declared":
+        return replace(c, value=float(round_up(slack)))
+    return _with_slack(c, slack)
 
 
 def contraction_constant(

@@ -304,10 +304,27 @@ def test_displacements_are_rounded_up_by_the_largest_coordinate(theta: list[floa
         found = displacement_rounded_up(Constant(value, "proved", ""), np.array(theta)).value
         slack = 6 * EPS * (value + math.sqrt(2) * max(map(abs, theta)))
         assert value + slack <= found <= np.nextafter(np.nextafter(value + slack, 9e9), 9e9)
-    assert displacement_rounded_up(Constant(0.0, "proved", ""), np.array(theta)).value == 0.0
+    unmoved = displacement_rounded_up(Constant(0.0, "proved", ""), np.array(theta)).value
+    slack = 6 * EPS * math.sqrt(2) * max(map(abs, theta))
+    assert slack <= unmoved <= np.nextafter(np.nextafter(slack, 9e9), 9e9)
+    assert displacement_rounded_up(Constant(0.0, "proved", ""), np.zeros(2)).value == 0.0
+    assert displacement_rounded_up(Constant(0.0, "declared", ""), np.array(theta)).value == 0.0
     assert displacement_rounded_up(Constant(1.0, "declared", ""), np.array(theta)).value == 1.0
     assert displacement_rounded_up(Constant(math.inf, "proved", ""), np.array(theta)).value == math.inf
     assert displacement_rounded_up(Constant(1.0, "proved", ""), np.array([F(1), F(2)])).value == 1.0
+
+
+@pytest.mark.parametrize(("slope", "start"), [(0.9, 1.0), (0.7, 3.0), (0.3, 1e6), (-0.6, -7.0)])
+def test_a_displacement_computed_as_zero_covers_the_true_one(slope: float, start: float) -> None:
+    """The map of floats x ↦ slope x + (start - slope start) moves the start by some roundings, which floats do not see.
+
+    Its fixed point is exact in Fractions; at the start 0 of x ↦ slope x nothing rounds, and D = 0 is right.
+    """
+    shift = start - slope * start
+    certificate = ct.certify(ct.families.RandomAffine([slope], [[shift]]), start)
+    assert abs(F(shift) / (1 - F(slope)) - F(start)) <= F(float(certificate.bound(0)))
+    assert 1e-13 * abs(start) > certificate.D  # and by no more than some roundings
+    assert ct.certify(ct.families.RandomAffine([slope], [[0.0]]), 0.0).D == 0
 
 
 @pytest.mark.parametrize("d", [1, 2, 5])
