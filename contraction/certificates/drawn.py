@@ -122,7 +122,7 @@ def certify_drawn(
     size = float(np.max(np.abs(theta.astype(float)), initial=0.0)) if theta.dtype != object else 0.0
     moved = d.astype(float)
     slack = (theta.shape[-1] + 4) * EPS * (moved + np.sqrt(theta.shape[-1]) * size)
-    moved = np.where(moved == 0, 0.0, round_up(moved + slack))
+    moved = np.where(slack == 0, 0.0, round_up(moved + slack))
     L = round_up(L, (4 + 16 * theta.shape[-1]) * N + 4)  # each factor may be a computed spectral norm
     L = np.where(np.arange(N + 1).reshape(-1, *[1] * (L.ndim - 1)) == 0, 1.0, L)
     tail = bounds.prefix_tail(L, moved)

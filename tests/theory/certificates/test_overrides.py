@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import contraction as ct
+from contraction.certificates.overrides import search_lists
 from contraction.families import (
     BellmanOperators,
     FiniteFamily,
@@ -143,6 +144,14 @@ def test_a_list_of_maps_is_compared_with_the_draws(asked):
         family(Signs, 0.5, lambda rng: rng.choice([-1.0, 1.0]), contraction=0.5, displacement=9.0), [0.0], **asked
     )
     assert right.origin == "declared"
+
+
+def test_the_first_map_that_a_list_lacks_is_named_with_its_value():
+    maps = family(Signs, 0.5, lambda rng: rng.choice([-1.0, 1.0, 5.0]), contraction=0.5, displacement=9.0)
+    draws = {seed: [float(maps.sample(64, seed).draws[i]) for i in range(64)] for seed in range(9)}
+    seed, first = next((s, drawn.index(5.0)) for s, drawn in draws.items() if drawn[0] != 5.0)  # others come before it
+    with pytest.raises(ct.DeclarationRefuted, match=rf"does not list T_{first + 1} of .* x = \[0\.0\] to \[5\.0\]$"):
+        search_lists(maps, np.zeros(1), seed)
 
 
 def own_moments(**stated):

@@ -185,6 +185,14 @@ def test_a_given_derivative_is_compared_with_quotients(jvp: Callable, error: Any
             derivative_of(operators, theta, jvp)
 
 
+@pytest.mark.parametrize("replica", [0, 1])
+def test_a_derivative_that_is_wrong_for_one_replica_is_refused(replica: int) -> None:
+    operators, theta = curved().sample(3, 0, replicas=2), np.array([[0.3], [0.4]])
+    given = _given(operators, lambda t, v, u: slope(t, v, u) * (2.0 if t[0] == theta[replica, 0] else 1.0))
+    with pytest.raises(DeclarationRefuted, match=rf"at theta = array\(\[{theta[replica, 0]}\]\) in direction"):
+        _compare(operators, theta, given)
+
+
 @pytest.mark.parametrize("wrong", [1, 2, 3])
 def test_the_first_a_middle_and_the_last_map_are_compared(wrong: int) -> None:
     operators, theta = curved().sample(3, 0, replicas=2), np.array([[0.3], [0.4]])

@@ -110,6 +110,8 @@ ENDS = {
     ),
     "three maps": (FINITE, lambda f: len(f.maps) == 3),
     "one map": (FINITE, lambda f: len(f.maps) == 1),
+    "maps that move 0 down": (FINITE, lambda f: all(form.b[0] < 0 for _, form in f.support())),
+    "maps that move 0 by 3": (FINITE, lambda f: any(form.b[0] == 3 for _, form in f.support())),
     "a factor of 9/10": (FINITE, lambda f: f.contraction.value == 0.9),
     "a factor of 2": (EXPANDING, lambda f: f.contraction.value == 2),
     **{
