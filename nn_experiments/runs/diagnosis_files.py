@@ -53,7 +53,8 @@ def check_replaceable(path: Path, experiment: Experiment, *, seed: int, steps: i
         measured = held["measured"]["steps"], len(held["measured"]["parameter"])
         differing = different_settings(settings, {"experiment": experiment.to_json(), "seed": seed})
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} does not say of which settings it is ({error!r}). {remedy}") from error
+        why = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path} does not say of which settings it is ({why}). {remedy}") from error
     if differing:
         names = "; ".join(text.removeprefix("experiment.") for text in differing)
         raise ValueError(f"{path} holds a diagnosis of other settings: {names}. {remedy}")

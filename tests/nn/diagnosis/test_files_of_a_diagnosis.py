@@ -57,12 +57,20 @@ def test_other_settings_and_less_are_refused_by_name(tmp_path: Path, asked: dict
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"experiment": 3, "settings": {"seed": 1}, "measured": {}}'])
-def test_a_file_that_does_not_say_what_it_is_of_is_kept(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "Expecting value"),
+        ("[]", "list indices"),
+        ("{}", "it has no 'experiment'"),
+        ('{"experiment": 3, "settings": {"seed": 1}, "measured": {}}', "it has no 'steps'"),
+    ],
+)
+def test_a_file_that_does_not_say_what_it_is_of_is_kept(tmp_path: Path, text: str, why: str) -> None:
     """Earlier versions of this package did not write the settings."""
     path = diagnosis_path(DIGITS.name, tmp_path)
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"does not say of which settings it is .* give another folder with --out"):
+    with pytest.raises(ValueError, match=rf"which settings it is \({why}.*\)\. .*give another folder"):
         check_replaceable(path, DIGITS, seed=1, steps=100, replicates=3)
 
 
