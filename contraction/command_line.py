@@ -25,6 +25,8 @@ INTERRUPTED = 130
 
 _OF_VALUES = (TypeError, ValueError, KeyError)
 _OF_PATHS = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
+#: A read-only file system, too long a name, links that go round in a circle: Python has no classes for these.
+_OF_PATHS_BY_NUMBER = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def status_of(error: Exception) -> int:
@@ -35,8 +37,8 @@ def status_of(error: Exception) -> int:
     >>> status_of(ValueError("a seed must not be negative")), status_of(MemoryError())
     (2, 1)
     """
-    read_only = isinstance(error, OSError) and error.errno == errno.EROFS
-    return REFUSED if read_only or isinstance(error, (*_OF_VALUES, *_OF_PATHS)) else FAILED
+    of_path = isinstance(error, OSError) and error.errno in _OF_PATHS_BY_NUMBER
+    return REFUSED if of_path or isinstance(error, (*_OF_VALUES, *_OF_PATHS)) else FAILED
 
 
 def run_command(command: Callable[[], int], *, name: str, interrupted: str) -> int:

@@ -35,6 +35,12 @@ ENDS = [
     (NotADirectoryError(errno.ENOTDIR, "Not a directory", "x"), 2, "here: [Errno 20] Not a directory: 'x'"),
     (PermissionError("x cannot be written"), 2, "here: x cannot be written"),
     (OSError(errno.EROFS, "Read-only file system", "x"), 2, "here: [Errno 30] Read-only file system: 'x'"),
+    (
+        OSError(errno.ENAMETOOLONG, "File name too long", "x"),
+        2,
+        f"here: [Errno {errno.ENAMETOOLONG}] File name too long: 'x'",
+    ),
+    (OSError(errno.ELOOP, "Too many levels", "x"), 2, f"here: [Errno {errno.ELOOP}] Too many levels: 'x'"),
     (OSError(errno.ENOSPC, "No space left", "x"), 1, "here: [Errno 28] No space left: 'x'"),
     (MemoryError("7 TiB"), 1, "here: there is not enough memory for this: 7 TiB"),
     (RuntimeError("a worker died"), 1, "here: a worker died"),
