@@ -36,9 +36,9 @@ ENDS = [
     (PermissionError("x cannot be written"), 2, "here: x cannot be written"),
     (OSError(errno.EROFS, "Read-only file system", "x"), 2, "here: [Errno 30] Read-only file system: 'x'"),
     (
-        OSError(errno.ENAMETOOLONG, "File name too long", "x"),
+        OSError(errno.ENAMETOOLONG, "Too long", "x"),
         2,
-        f"here: [Errno {errno.ENAMETOOLONG}] File name too long: 'x'",
+        f"here: [Errno {errno.ENAMETOOLONG}] Too long: 'x'",
     ),
     (OSError(errno.ELOOP, "Too many levels", "x"), 2, f"here: [Errno {errno.ELOOP}] Too many levels: 'x'"),
     (OSError(errno.ENOSPC, "No space left", "x"), 1, "here: [Errno 28] No space left: 'x'"),
