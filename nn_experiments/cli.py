@@ -14,6 +14,7 @@ from contraction.command_line import DONE, INTERRUPTED, UNFINISHED, run_command
 from contraction.files import check_writable_folder
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.paper.curve_kinds import KINDS
+from nn_experiments.paper.experiment import changes_of
 from nn_experiments.results.curves import DEFAULT_OUT
 from nn_experiments.training.choices import DTYPES
 
@@ -260,7 +261,7 @@ def _export(args: argparse.Namespace) -> int:
         args.into,
         seeds=args.seeds,
         steps=args.steps,
-        changes=_changes(args),
+        changes=changes_of(args.set),
         diagnostics=not args.no_diagnostics,
         reduced=args.reduced,
         data_dir=args.data_dir,
@@ -274,10 +275,6 @@ def _export(args: argparse.Namespace) -> int:
         )
     print(f"run these with --data-dir {args.into}")
     return DONE
-
-
-def _changes(args: argparse.Namespace) -> dict[str, str]:
-    return dict(change.split("=", 1) if "=" in change else (change, "") for change in args.set)
 
 
 def _merge(args: argparse.Namespace) -> int:
@@ -327,7 +324,7 @@ def _increments(args: argparse.Namespace) -> int:
     from nn_experiments.runs.run import Options, device_of
 
     figure = catalogue.find(args.figure)
-    experiment = catalogue.EXPERIMENTS[figure.experiment].override(_changes(args))
+    experiment = catalogue.EXPERIMENTS[figure.experiment].override(changes_of(args.set))
     path = record_path(f"increments-{figure.experiment}", args.out, args.tag)
     device, seeds = device_of(Options(out=args.out, device=args.device)), range(args.draws)
     settings = {"steps": figure.steps if args.steps is None else args.steps, "every": args.every, "ahead": args.ahead}
@@ -377,7 +374,7 @@ def _run(args: argparse.Namespace) -> int:
     changes: dict[str, str] = {}
     if args.reduced:
         figure, changes = figure.smaller()
-    given = _changes(args)
+    given = changes_of(args.set)
     if args.dtype and given.setdefault("dtype", args.dtype) != args.dtype:
         raise ValueError(f"--dtype {args.dtype} contradicts --set dtype={given['dtype']}")
     changes |= given

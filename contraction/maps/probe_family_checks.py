@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import random
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,7 +20,7 @@ from contraction.types import Draw
 __all__ = ["check_distance", "check_draws"]
 
 AXIOM_ROUNDING = 1e-6  # of the largest distance; single precision has half of these digits
-REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # repetitions of a draw; more if it did not use its generator
+REDRAWN, REDRAWN_IF_UNUSED = 2, 16  # repetitions of a draw; more if it did not use its generator, or used a global one
 
 
 def check_draws(operators: Operators, replicas: int | None, x0: NDArray) -> None:
@@ -35,8 +36,10 @@ def check_draws(operators: Operators, replicas: int | None, x0: NDArray) -> None
     family, seed, first = operators.family, operators.seed, operators.first
     assert seed is not None
     again = functools.partial(family.draws, first, seed, replicas)
-    one, times = again()[first - 1], REDRAWN
-    if type(family).draws is RandomOperator.draws:
+    before_any = _global_generators()
+    one = again()[first - 1]
+    times = REDRAWN if _global_generators() == before_any else REDRAWN_IF_UNUSED
+    if times == REDRAWN and type(family).draws is RandomOperator.draws:
         rng = map_generator(seed, first - 1)
         before = rng.bit_generator.state
         family.draw_block(rng, replicas)
@@ -50,6 +53,12 @@ def check_draws(operators: Operators, replicas: int | None, x0: NDArray) -> None
                 f"{family!r} came out as {shown(one)} and as {shown(other)}. Use only the methods of rng in draw, no "
                 "generator of your own, no np.random.…, no counter"
             )
+
+
+def _global_generators() -> tuple[object, ...]:
+    """Return the states of the generators of `random` and of NumPy that all programs share."""
+    _, words, position, *gauss = np.random.get_state()  # type: ignore[misc]  # noqa: NPY002 (it is watched, not used)
+    return random.getstate(), np.asarray(words).tobytes(), position, *gauss
 
 
 def _maps_differ(family: RandomOperator, one: Draw, other: Draw, x0: NDArray) -> bool:

@@ -135,7 +135,9 @@ class Diagnosis(Value):
         """
         from nn_experiments.diagnosis.picture import draw
 
-        return draw(self.name, self.judgement, self.advice, self.measured, Path(path))
+        changes = self.settings.get("changes")
+        title = f"{self.name}, {changes}" if changes else self.name
+        return draw(title, self.judgement, self.advice, self.measured, Path(path))
 
 
 def _few(replicates: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, cast, get_args, get_type_hints
@@ -12,7 +12,7 @@ from contraction.arguments import check_choice, check_integer
 from nn_experiments.training import choices
 from nn_experiments.training.optimizers import Optimizer, Schedule
 
-__all__ = ["Experiment", "plain_fields"]
+__all__ = ["Experiment", "changes_of", "plain_fields"]
 
 #: Fields of an experiment that its numbers depend on. A run ID is a hash of them, of the data and of the batches.
 DECIDING = (
@@ -201,3 +201,22 @@ def plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
             del flat[name]
             flat |= {f"{begin}{key}": value for key, value in inner.items()}
     return flat
+
+
+def changes_of(words: Iterable[str]) -> dict[str, str]:
+    """Return field -> value for words such as ``batch_size=32``, the values of ``--set`` on the command line.
+
+    Raises
+    ------
+    ValueError
+        If a word has no equals sign.
+
+    Examples
+    --------
+    >>> changes_of(["batch_size=32", "optimizer.betas=0.9,0.99"])
+    {'batch_size': '32', 'optimizer.betas': '0.9,0.99'}
+    """
+    pairs = [word.partition("=") for word in words]
+    if missing := [name for name, equals, _ in pairs if not equals]:
+        raise ValueError(f"--set takes FIELD=VALUE, such as batch_size=32, got {missing[0]!r}")
+    return {name: value for name, _, value in pairs}

@@ -20,8 +20,9 @@ from nn_experiments.diagnosis.diagnosis import Diagnosis
 from nn_experiments.diagnosis.law import Law, check_schedule, law_of
 from nn_experiments.diagnosis.subject import APART, Replicate, seed_of
 from nn_experiments.paper import catalogue
-from nn_experiments.paper.experiment import Experiment
+from nn_experiments.paper.experiment import Experiment, changes_of
 from nn_experiments.results.curves import DEFAULT_OUT
+from nn_experiments.results.settings import flat_settings
 from nn_experiments.runs.diagnosis_files import check_replaceable, diagnosis_path, write_diagnosis
 from nn_experiments.runs.precision import products
 from nn_experiments.runs.run import Options, device_of
@@ -122,8 +123,18 @@ def diagnose_experiment(
             replicates=replicates,
             eps=eps,
             report=report,
-            about={"seed": seed, "device": device},
+            about={"seed": seed, "device": device} | _changes(experiment),
         )
+
+
+def _changes(experiment: Experiment) -> dict[str, object]:
+    """Return the settings that are not the catalogue's under the key "changes", or nothing if all of them are."""
+    known = catalogue.EXPERIMENTS.get(experiment.name)
+    if known is None:
+        return {}
+    there, here = (flat_settings(one.to_json()) for one in (known, experiment))
+    changed = [f"{key}={value}" for key, value in here.items() if there.get(key) != value]
+    return {"changes": ", ".join(changed).replace('"', "")} if changed else {}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -154,8 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-dir", help="as in run")
     parser.add_argument("--any-data", action="store_true", help="accept files that are not the official data")
     args = parser.parse_args(argv)
-    changes = dict(change.split("=", 1) if "=" in change else (change, "") for change in args.set)
-    experiment = catalogue.EXPERIMENTS[catalogue.find(args.figure).experiment].override(changes)
+    experiment = catalogue.EXPERIMENTS[catalogue.find(args.figure).experiment].override(changes_of(args.set))
     path = diagnosis_path(experiment.name, check_writable_folder(args.out), args.tag)
     check_replaceable(path, experiment, seed=args.seed, steps=args.steps, replicates=args.replicates)
     diagnosis = diagnose_experiment(

@@ -200,9 +200,9 @@ def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         raise ValueError("the optimizer has already taken steps; make a fresh one, since iterate 0 is the start")
     if any("initial_lr" in group for group in optimizer.param_groups):
         raise ValueError(
-            "the optimizer is driven by a learning rate scheduler, whose steps cannot be replayed; "
-            'pass schedule=Schedule(kind="cosine", horizon=1000), "linear" or "inverse", instead, or a function of t '
-            "such as schedule=lambda t: 0.1 ** (t // 300)"
+            "the optimizer is driven by a learning rate scheduler, whose steps cannot be replayed; instead, give "
+            'from_torch schedule=Schedule(kind="cosine", horizon=1000), "linear" or "inverse", or a function of t such '
+            "as schedule=lambda t: 0.1 ** (t // 300)"
         )
     trained = {id(p) for p in model.parameters() if p.requires_grad}
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -88,4 +88,12 @@ def test_the_command_replaces_nothing_in_silence(tmp_path: Path, capsys: pytest.
     assert "diagnosis-mlp-digits--three.png" in capsys.readouterr().out
     numbers = json.loads((tmp_path / "diagnosis-mlp-digits--three.json").read_text(encoding="utf-8"))
     assert numbers["experiment"]["batch_size"] == 3
+    assert "; changes: batch_size=3" in " ".join((tmp_path / "diagnosis-mlp-digits--three.txt").read_text().split())
+    assert "changes" not in (tmp_path / "diagnosis-mlp-digits.txt").read_text()
     assert len(list(tmp_path.iterdir())) == 6
+
+
+@pytest.mark.parametrize("command", ["run", "diagnose", "increments"])
+def test_a_setting_without_a_value_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert main([command, "digits", "--set", "batch_size", "--out", str(tmp_path)]) == 2
+    assert "--set takes FIELD=VALUE, such as batch_size=32, got 'batch_size'" in capsys.readouterr().err
