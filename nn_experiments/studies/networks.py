@@ -114,7 +114,8 @@ def run(
         for first in range(0, replicates - 1, PART):  # a last single one belongs to the part before
             count = replicates - first if replicates - first <= PART + 1 else PART
             about = {"setting": setting.to_json(), "first": first, "count": count}
-            path = out / "networks.parts" / f"{setting.name.replace(', ', '--')}-{first}.npz"
+            # of more seeds the last part may be another one, which has a file of its own
+            path = out / "networks.parts" / f"{setting.name.replace(', ', '--')}-{first}-to-{first + count - 1}.npz"
             parts.append(making.part(path, about, partial(_part, setting, first, count, data_dir)))
             if report:
                 report(f"{setting.name}: replicates {first} to {first + count - 1}")

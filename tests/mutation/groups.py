@@ -30,7 +30,7 @@ GROUPS = {
 }
 #: What draws pictures, and the command lines: in no group. So are the packages `contraction.plots` and, but for what
 #: writes text and tables, `nn_experiments.report`.
-LEFT_OUT = ("nn_experiments/diagnosis/picture.py", "nn_experiments/orders/command.py")
+LEFT_OUT = ("contraction/command_line.py", "nn_experiments/diagnosis/picture.py", "nn_experiments/orders/command.py")
 
 
 def files_of(root: Path, places: Sequence[str]) -> list[Path]:

@@ -47,7 +47,7 @@ def test_parts_have_four_replicates_and_the_last_from_two_to_five(
     study = networks.run(tmp_path, seeds=seeds, settings=(SETTING,), report=lines.append)
     count = min(20, 20 if seeds is None else seeds)
     place = "networks.parts/mlp-digits--model=mlp-1x8--activation=gelu"
-    assert files_in(tmp_path) == {f"{place}-{first}.npz" for first, _ in asked}
+    assert files_in(tmp_path) == {f"{place}-{first}-to-{first + size - 1}.npz" for first, size in asked}
     assert networks.PART == 4
     assert [first for first, _ in asked] == list(range(0, 4 * len(asked), 4))
     assert all(size == 4 for _, size in asked[:-1])
