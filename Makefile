@@ -7,6 +7,8 @@ TORCH ?= torch==2.13.0
 OUT ?= out
 # options of the check of the proofs, such as --require-mathcomp
 PROOFS ?=
+# more options of pytest, such as -x
+PYTEST ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help verify test lint proofs mistakes mutants bench report docs gallery clean
@@ -37,7 +39,7 @@ verify: $(VENV)/.installed
 	$(BIN)/python -m nn_experiments plot digits --out $(OUT)/networks --pictures $(OUT)/figures
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n auto --dist worksteal tests
+	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST) tests
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
