@@ -31,7 +31,7 @@ ENDS = [
     (ValueError("a seed must not be negative"), 2, "here: a seed must not be negative"),
     (TypeError("a number, please"), 2, "here: a number, please"),
     (KeyError("no plot has this name"), 2, "here: no plot has this name"),
-    (FileNotFoundError("there is no file x"), 2, "here: there is no file x"),
+    (FileNotFoundError("file x does not exist"), 2, "here: file x does not exist"),
     (NotADirectoryError(errno.ENOTDIR, "Not a directory", "x"), 2, "here: [Errno 20] Not a directory: 'x'"),
     (PermissionError("x cannot be written"), 2, "here: x cannot be written"),
     (OSError(errno.EROFS, "Read-only file system", "x"), 2, "here: [Errno 30] Read-only file system: 'x'"),

@@ -54,7 +54,7 @@ LAYERS = "not by hand, it is not a module of linear layers"
     [
         ("layers", "sgd", False, None, "mlp", "^$"),
         ("layers", "sgd", False, "mlp", "mlp", "^$"),
-        ("layers", "sgd", False, "wide", "wide", "^$"),  # what could have run is no reason
+        ("layers", "sgd", False, "wide", "wide", "^$"),  # the requested form is used, so no reason is recorded
         ("layers", "sgd", False, "vmap", "vmap", "^$"),
         ("layers", "momentum", False, None, "wide", "^not by hand, its optimizer is momentum, not plain SGD$"),
         ("layers", "sgd", True, None, "wide", "^not by hand, autocast is on"),

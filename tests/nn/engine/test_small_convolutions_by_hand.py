@@ -44,7 +44,7 @@ def places(size: int, taps: int, stride: int, padding: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_taps_that_meet_the_image(axis: int) -> None:
-    """The first one, the one after the last, and how many places there are; without any, there is no product."""
+    """Return value: first tap, last tap + 1, number of output positions. If no tap overlaps, no product is used."""
     for size, taps, stride, padding in AXES:
         pairs = [(value, 1)[:: 1 if axis == 0 else -1] for value in (taps, stride)]
         convolution = nn.Conv2d(1, 1, pairs[0], pairs[1], (padding, 0)[:: 1 if axis == 0 else -1])

@@ -161,7 +161,7 @@ def test_one_thread_is_for_the_cpu_and_for_a_while() -> None:
 def test_how_chains_were_batched_is_recorded_of_an_ensemble(
     name: str, batched: list[bool], recorded: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the form and the chunk; and how many states are measured at once: one, if it is no ensemble."""
+    """The form and the chunk size are recorded as well. Without an ensemble, states are measured one at a time."""
     counts: list[int] = []
 
     def path(setup: Any, job: Any, curve: Any, at: Any, start: Any, *, ensemble: Any) -> Any:

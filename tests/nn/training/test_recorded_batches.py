@@ -131,7 +131,7 @@ class Example:
 
 
 def test_batches_that_are_dataclasses_are_copied_with_their_tensors() -> None:
-    """Frozen ones, too, and whatever containers their fields hold; a class itself is no batch."""
+    """Frozen dataclasses are copied as well, with nested containers of tensors. A class is recorded unchanged."""
     given = Example(torch.zeros(2), {"y": [torch.ones(1)], "name": "first"})
     (recorded,) = from_loop._record([given], 1)
     assert type(recorded) is Example
@@ -168,7 +168,7 @@ def test_generators_are_seeded_where_that_is_asked_for(randomness: str) -> None:
     ("index", "kind"), [(1, tuple), (2, list), (3, None), (4, tuple), (0, tuple), (-1, tuple), (99, tuple)]
 )
 def test_a_batch_is_handed_over_in_its_own_form_or_in_that_of_the_first(index: int, kind: type | None) -> None:
-    """Three were recorded: a tuple, a list, and one that is no pair; a batch of another number was not."""
+    """Batches 1 to 3 were a tuple, a list and a tensor. Any other index gets the form of batch 1."""
     loop = from_loop._FunctionLoop.__new__(from_loop._FunctionLoop)
     loop.forms = [tuple, list, None]
     found = loop._as_recorded(Batch(torch.ones(1), torch.zeros(1), index))

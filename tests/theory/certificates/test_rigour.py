@@ -32,7 +32,7 @@ def test_every_formula_of_a_certificate_is_among_the_kinds():
         if inspect.isclass(one) and issubclass(one, majorants.Majorant) and not inspect.isabstract(one)
     }
     listed = " ".join(KINDS)
-    # an estimate, which is no certificate, and the smaller of two bounds of the kinds listed
+    # WithinSeen is an estimate; Smaller is the minimum of two bounds whose kinds are listed
     assert {name for name in formulas if f"({name})" not in listed} == {"WithinSeen", "Smaller"}
 
 
