@@ -15,10 +15,10 @@ from contraction.families.index_laws import (
     Cyclic,
     ExchangeableMixture,
     IndexLaw,
-    MarkovModulated,
     Reshuffled,
     ShuffledOnce,
 )
+from contraction.families.markov_modulated import MarkovModulated
 from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS
 from contraction.types import Number

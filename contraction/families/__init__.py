@@ -13,13 +13,13 @@ from contraction.families.index_laws import (
     Cyclic,
     ExchangeableMixture,
     IndexLaw,
-    MarkovModulated,
     Reshuffled,
     ShuffledOnce,
 )
 from contraction.families.least_squares import LeastSquares
 from contraction.families.linearized import LinearizedSGD
 from contraction.families.losses import DataLoss, RidgeLogisticLoss, RidgeLoss, SoftplusLoss
+from contraction.families.markov_modulated import MarkovModulated
 from contraction.families.noise import Gaussian, GaussianVector, Noise, TwoPoint, Uniform
 from contraction.families.own_loss import OwnLossSteps
 from contraction.families.own_noise import FunctionNoise, ScipyNoise

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -18,9 +17,9 @@ from numpy.typing import NDArray
 
 from contraction.arguments import check_integer
 from contraction.families._checks import check_weights
-from contraction.maps.draws import map_generator, sub_sequence
+from contraction.families._letters import choose, cumulative_of, dtype_of, same, sequence_generator
+from contraction.maps.draws import map_generator
 from contraction.maps.errors import DeclarationRefuted
-from contraction.maps.rounding import gamma
 from contraction.maps.stated import overridden
 from contraction.types import Number, override
 
@@ -29,7 +28,6 @@ __all__ = [
     "Cyclic",
     "ExchangeableMixture",
     "IndexLaw",
-    "MarkovModulated",
     "Reshuffled",
     "ShuffledOnce",
     "check_independence",
@@ -117,7 +115,7 @@ def reversal_gaps(law: Mapping[Word, Number], n: int) -> dict[Word, Number]:
     letters = 1 + max((max(word, default=0) for word in law), default=0)
     for word, p in law.items():
         q = law.get(word[::-1], 0)
-        if not _same(p, q, n + letters**3):
+        if not same(p, q, n + letters**3):
             gaps[word], gaps[word[::-1]] = p - q, q - p
     return gaps
 
@@ -143,39 +141,11 @@ def check_independence(law: IndexLaw) -> None:
         raise DeclarationRefuted(f"{law!r} has is_iid = True, but states no law of one letter: marginal is None")
     for word in itertools.product(range(law.size), repeat=2):
         p, q = pairs.get(word, 0), marginal[word[0]] * marginal[word[1]]
-        if not _same(p, q, 2):
+        if not same(p, q, 2):
             raise DeclarationRefuted(
                 f"{law!r} has is_iid = True, but the word {word} has the probability {p} by words(2), and {q} if its "
                 "letters were independent"
             )
-
-
-def _same(p: Number, q: Number, n: int) -> bool:
-    if isinstance(p, Fraction) and isinstance(q, Fraction | int):
-        return p == q
-    return abs(p - q) <= gamma(4 * n + 4) * max(p, q)
-
-
-def _sequence_generator(seed: int, purpose: int, *key: int) -> np.random.Generator:
-    """Return a generator for choices that a whole word shares, separate from those of single maps."""
-    return np.random.Generator(np.random.PCG64(sub_sequence(seed, "word", purpose, *key)))
-
-
-def _dtype(size: int) -> type:
-    return np.uint8 if size <= 256 else np.int64
-
-
-def _choose(cumulative: NDArray, u: NDArray | float) -> NDArray:
-    """Letters with the given cumulative probabilities (..., M): the number of thresholds at or below u."""
-    return np.sum(np.asarray(u)[..., None] >= cumulative[..., :-1], axis=-1)
-
-
-def _cumulative(weights: Sequence[Number]) -> NDArray:
-    """Cumulative probabilities such that rounding never makes a letter of probability zero possible."""
-    total = np.cumsum(np.array([float(w) for w in weights]))
-    last = max(i for i, w in enumerate(weights) if w > 0)
-    total[last:] = np.inf
-    return total
 
 
 class IID(IndexLaw):
@@ -205,7 +175,7 @@ class IID(IndexLaw):
             weights = [Fraction(1, weights)] * weights
         self.weights = check_weights(weights, None)
         self.size = len(self.weights)
-        self._cumulative = _cumulative(self.weights)
+        self._cumulative = cumulative_of(self.weights)
 
     def __repr__(self) -> str:
         return f"IID({[str(w) if isinstance(w, Fraction) else w for w in self.weights]})"
@@ -217,12 +187,12 @@ class IID(IndexLaw):
 
     def letter(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
         """One letter, or one per replica, from the generator of a map."""
-        return _choose_iid(self._cumulative, rng, replicas).astype(_dtype(self.size))
+        return _choose_iid(self._cumulative, rng, replicas).astype(dtype_of(self.size))
 
     @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         shape = (n,) if replicas is None else (n, replicas)
-        out = np.empty(shape, dtype=_dtype(self.size))
+        out = np.empty(shape, dtype=dtype_of(self.size))
         for i in range(n):
             out[i] = self.letter(map_generator(seed, i), replicas)
         return out
@@ -244,7 +214,7 @@ class IID(IndexLaw):
 def _choose_iid(cumulative: NDArray, rng: np.random.Generator, replicas: int | None) -> NDArray:
     u = rng.random(replicas)
     if len(cumulative) <= 8:
-        return _choose(cumulative, u)
+        return choose(cumulative, u)
     return np.searchsorted(cumulative[:-1], u, side="right")
 
 
@@ -276,7 +246,7 @@ class ExchangeableMixture(IndexLaw):
         if len(sizes) != 1:
             raise ValueError(f"every component must have the same number of letters, got {sorted(sizes)}")
         self.size = sizes.pop()
-        self._cumulative = np.stack([_cumulative(c) for c in self.components])
+        self._cumulative = np.stack([cumulative_of(c) for c in self.components])
 
     def __repr__(self) -> str:
         return f"ExchangeableMixture({len(self.components)} components, {self.size} letters)"
@@ -290,11 +260,11 @@ class ExchangeableMixture(IndexLaw):
 
     @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
-        chosen = _choose_iid(_cumulative(self.weights), _sequence_generator(seed, 1), replicas)
+        chosen = _choose_iid(cumulative_of(self.weights), sequence_generator(seed, 1), replicas)
         thresholds = self._cumulative[chosen]
-        out = np.empty((n,) if replicas is None else (n, replicas), dtype=_dtype(self.size))
+        out = np.empty((n,) if replicas is None else (n, replicas), dtype=dtype_of(self.size))
         for i in range(n):
-            out[i] = _choose(thresholds, map_generator(seed, i).random(replicas))
+            out[i] = choose(thresholds, map_generator(seed, i).random(replicas))
         return out
 
     def _words(self, n: int) -> Iterator[tuple[Word, Number]]:
@@ -323,10 +293,10 @@ class _Shuffles(IndexLaw):
 
     def _shuffle(self, seed: int, epoch: int, replicas: int | None) -> NDArray:
         """One permutation (M,), or one per replica (M, R)."""
-        rng = _sequence_generator(seed, 2, epoch)
+        rng = sequence_generator(seed, 2, epoch)
         if replicas is None:
             return rng.permutation(self.size)
-        return rng.permuted(np.tile(np.arange(self.size, dtype=_dtype(self.size)), (replicas, 1)), axis=1).T
+        return rng.permuted(np.tile(np.arange(self.size, dtype=dtype_of(self.size)), (replicas, 1)), axis=1).T
 
 
 class Reshuffled(_Shuffles):
@@ -345,7 +315,7 @@ class Reshuffled(_Shuffles):
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         epochs = [self._shuffle(seed, e, replicas) for e in range(-(-n // self.size))]
         shape = (0,) if replicas is None else (0, replicas)
-        return np.concatenate([np.empty(shape, dtype=_dtype(self.size)), *epochs])[:n].astype(_dtype(self.size))
+        return np.concatenate([np.empty(shape, dtype=dtype_of(self.size)), *epochs])[:n].astype(dtype_of(self.size))
 
     def _words(self, n: int) -> Iterator[tuple[Word, Fraction]]:
         full, rest = divmod(n, self.size)
@@ -372,7 +342,7 @@ class ShuffledOnce(_Shuffles):
     @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
         order = self._shuffle(seed, 0, replicas)
-        return order[np.arange(n) % self.size].astype(_dtype(self.size))
+        return order[np.arange(n) % self.size].astype(dtype_of(self.size))
 
     def _words(self, n: int) -> Iterator[tuple[Word, Fraction]]:
         count = min(n, self.size)
@@ -404,125 +374,10 @@ class Cyclic(IndexLaw):
 
     @override
     def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
-        word = (np.arange(n) % self.size).astype(_dtype(self.size))
+        word = (np.arange(n) % self.size).astype(dtype_of(self.size))
         return word if replicas is None else np.repeat(word[:, None], replicas, axis=1)
 
     def words(self, n: int) -> Iterator[tuple[Word, Fraction]]:
         """Yield the only word of length n."""
         check_integer("the length of a word n", n)
         yield tuple(i % self.size for i in range(n)), Fraction(1)
-
-
-class MarkovModulated(IndexLaw):
-    """Letters that are a Markov chain.
-
-    Words of a stationary chain have the law of their reversal if the chain is reversible, and in general not (row 39).
-
-    Parameters
-    ----------
-    P
-        Transition probabilities; row a is the law of the letter after a. Fractions stay exact.
-    initial
-        Law of the first letter (default: the stationary law, computed exactly if P is exact).
-
-    Raises
-    ------
-    ValueError
-        If P is not square, a row does not sum to one, or the stationary law is not unique and no initial law is given.
-
-    Examples
-    --------
-    >>> from fractions import Fraction
-    >>> import contraction as ct
-    >>> half, quarter = Fraction(1, 2), Fraction(1, 4)
-    >>> chain = ct.families.MarkovModulated([[half, half], [quarter, 3 * quarter]])
-    >>> bool(ct.laws.reversible(chain, 4))
-    True
-    """
-
-    def __init__(self, P: Iterable[Iterable[Number]], initial: Iterable[Number] | None = None) -> None:
-        rows = [list(row) for row in P]
-        if not rows or any(len(row) != len(rows) for row in rows):
-            raise ValueError(f"P must be a square matrix, got rows of lengths {[len(row) for row in rows]}")
-        self.P = tuple(check_weights(row, len(rows), "a row of P") for row in rows)
-        self.size = len(rows)
-        self.initial = _stationary(self.P) if initial is None else check_weights(initial, self.size, "initial")
-        self._cumulative = np.stack([_cumulative(row) for row in self.P])
-
-    def __repr__(self) -> str:
-        return f"MarkovModulated({self.size} letters)"
-
-    @property
-    def marginal(self) -> tuple[Number, ...] | None:
-        """The initial law if it is stationary, None otherwise."""
-        after = [sum(p * row[b] for p, row in zip(self.initial, self.P, strict=True)) for b in range(self.size)]
-        stationary = all(_same(p, q, self.size) for p, q in zip(self.initial, after, strict=True))
-        return self.initial if stationary else None
-
-    @property
-    @override
-    def is_stationary_chain(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether the initial law is stationary."""
-        return self.marginal is not None
-
-    @override
-    def letters(self, n: int, seed: int, replicas: int | None = None) -> NDArray:
-        out = np.empty((n,) if replicas is None else (n, replicas), dtype=_dtype(self.size))
-        thresholds = _cumulative(self.initial)
-        for i in range(n):
-            out[i] = _choose(thresholds, map_generator(seed, i).random(replicas))
-            thresholds = self._cumulative[out[i]]
-        return out
-
-    def _words(self, n: int) -> Iterator[tuple[Word, Number]]:
-        law: dict[Word, Number] = {(): Fraction(1)}
-        for i in range(n):
-            longer: dict[Word, Number] = defaultdict(lambda: Fraction(0))
-            for word, p in law.items():
-                for b, q in enumerate(self.P[word[-1]] if i else self.initial):
-                    if q > 0:
-                        longer[(*word, b)] = p * q
-            law = longer
-        yield from law.items()
-
-
-def _stationary(P: Sequence[Sequence[Number]]) -> tuple[Number, ...]:
-    """Return the stationary law of a stochastic matrix: exact (by sympy) if P is exact, else to rounding."""
-    size = len(P)
-    if all(isinstance(q, Fraction) for row in P for q in row):
-        from sympy import Matrix, Rational, eye
-
-        M = Matrix(size, size, lambda a, b: Rational(P[a][b].numerator, P[a][b].denominator))
-        null = (M.T - eye(size)).nullspace()
-        if len(null) == 1:
-            total = sum(null[0])
-            return tuple(Fraction(int(x.p), int(x.q)) for x in (v / total for v in null[0]))
-        raise ValueError("P has more than one stationary law: give the initial one")
-    A = np.array([[float(q) for q in row] for row in P])
-    if (law := _eliminated(A)) is not None:
-        return law
-    if np.linalg.matrix_rank(A.T - np.eye(size)) < size - 1:
-        raise ValueError("P has more than one stationary law: give the initial one")
-    system = np.vstack([A.T - np.eye(size), np.ones(size)])
-    law = np.linalg.lstsq(system, np.append(np.zeros(size), 1.0), rcond=None)[0]
-    law = np.maximum(law, 0)
-    return tuple((law / law.sum()).tolist())
-
-
-def _eliminated(P: NDArray) -> tuple[float, ...] | None:
-    """Return the stationary law of a stochastic matrix by elimination without subtractions, or None if that fails.
-
-    Every entry has a relative error of at most about M³ roundings for M letters, whatever the condition (Grassmann,
-    Taksar and Heyman 1985). It fails where a letter leads to none of the letters before it.
-    """
-    A, size = P.copy(), len(P)
-    for k in range(size - 1, 0, -1):
-        total = A[k, :k].sum()
-        if not total > 0:
-            return None
-        A[:k, k] /= total
-        A[:k, :k] += np.outer(A[:k, k], A[k, :k])
-    law = np.ones(size)
-    for k in range(1, size):
-        law[k] = law[:k] @ A[:k, k]
-    return tuple((law / law.sum()).tolist())

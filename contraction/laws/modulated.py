@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.families.index_laws import IID, MarkovModulated
+from contraction.families.index_laws import IID
+from contraction.families.markov_modulated import MarkovModulated
 from contraction.maps.affine import as_matrix
 from contraction.maps.operators import RandomOperator
 from contraction.values import Value

@@ -23,10 +23,10 @@ from contraction.families.index_laws import (
     Cyclic,
     ExchangeableMixture,
     IndexLaw,
-    MarkovModulated,
     Reshuffled,
     ShuffledOnce,
 )
+from contraction.families.markov_modulated import MarkovModulated
 from contraction.maps.orders import Backward, Forward
 from contraction.statements.cases.exact_words import affine_map, iterate_law, law_of_words, overlap
 from contraction.statements.records import Row, Statement, Tier, Verdict
