@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from contraction.expansions import VectorField, word_series
 from contraction.expansions.exact import polynomial_field
 from contraction.expansions.models import tanh_network_field
 from contraction.expansions.reach import CorrectionReach, correction_reach
@@ -23,6 +24,15 @@ def test_one_zero_entry_is_refused(function):
         function(Series(np.stack([[1.0, 0.0, 2.0], rates])))
     found = function(Series(np.stack([[1.0, 3.0, 2.0], rates])))
     assert np.isfinite(found.coefficients).all()
+
+
+@pytest.mark.parametrize("start", [[-1.0, 4.0], [4.0, -1.0]])
+def test_one_coordinate_outside_the_domain_is_refused(start):
+    """The derivative of x^(3/2) is 3/2 x^(1/2): at (4, 1) the step of rate 1 leads to (12, 2)."""
+    root = VectorField(value=lambda x: x**1.5, jvp=lambda x, v: 1.5 * np.sqrt(x) * v)
+    with pytest.raises(ValueError, match=r"is NaN at .* start inside the domain"):
+        word_series([root], [1], np.array(start), 1)
+    assert word_series([root], [1], np.array([4.0, 1.0]), 1).sum(axis=0).tolist() == [12.0, 2.0]
 
 
 def test_an_error_of_exactly_the_tolerance_is_within_reach():

@@ -50,7 +50,8 @@ def test_maps_given_as_functions_have_no_affine_answers() -> None:
 def test_constant_maps_have_the_law_of_their_points_if_they_are_independent() -> None:
     points = [[0.0], [1.0]]
     assert fam.ConstantMaps(points, law=CHANGING).stationary_support is None
-    assert fam.ConstantMaps(points, law=fam.Cyclic(2)).stationary_support is None
+    for dependent in (fam.Cyclic(2), fam.Reshuffled(2), fam.ExchangeableMixture([[1, 0], [0, 1]])):
+        assert fam.ConstantMaps(points, law=dependent).stationary_support is None
     listed = fam.ConstantMaps(points, [F(1, 4), F(3, 4)]).stationary_support
     assert listed is not None
     assert [(w, x.tolist()) for w, x in listed] == [(F(1, 4), [0.0]), (F(3, 4), [1.0])]
@@ -450,3 +451,18 @@ def test_one_array_of_data_with_another_number_of_rows_is_refused(bad: Any, plac
     data[place] = bad
     with pytest.raises(ValueError, match="data must be arrays with the same number of rows along the first axis"):
         fam.OwnLossSteps(lambda t, x, y: (t[0] * x - y) ** 2, data, 1, h=0.1, batches=[[0]])
+
+
+@pytest.mark.parametrize(("possible", "moved"), [([0.5, 0.5, 0.0], 1.0), ([0.0, 0.5, 0.5], 9.0)])
+def test_successors_that_are_never_drawn_move_no_value(possible: list[float], moved: float) -> None:
+    """With discount 1/2 and no reward the value 2 goes to half of 2, 4 or 22: by 1, 0 or 9 if that is possible."""
+    transitions = np.zeros((3, 1, 3))
+    transitions[0, 0], transitions[1, 0, 1], transitions[2, 0, 2] = possible, 1.0, 1.0
+    family = fam.BellmanOperators([[0.0], [2.0], [11.0]], transitions, 0.5)
+    assert family.displacement(np.array([2.0, 4.0, 22.0])).value == moved
+
+
+def test_batches_without_a_law_of_one_batch_are_listed_without_probabilities() -> None:
+    loss = lambda theta, x: (theta[0] - x) ** 2  # noqa: E731
+    family = fam.OwnLossSteps(loss, ([1.0, 3.0],), 1, h=0.1, batches=[[0], [1]], law=CHANGING)
+    assert [(weight, rows.tolist()) for weight, rows in family.finite_support()] == [(None, [0]), (None, [1])]

@@ -15,7 +15,7 @@ import contraction as ct
 from contraction import families as fam
 from contraction import strategies
 
-HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
+HALF, THIRD, QUARTER = Fraction(1, 2), Fraction(1, 3), Fraction(1, 4)
 REVERSIBLE_CHAIN = [[HALF, HALF], [Fraction(1, 4), Fraction(3, 4)]]
 THREE_CYCLE = [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
 LAWS = [
@@ -214,3 +214,31 @@ def test_the_marginal_is_the_law_of_every_letter(law):
             masses[word[position]] += p
         laws.append(tuple(masses))
     assert law.marginal == (laws[0] if len(set(laws)) == 1 else None)
+
+
+class Sticky(fam.MarkovModulated):
+    """Letters that often repeat, of a class of one's own that calls them independent."""
+
+    is_iid = True
+
+
+class Weighted(fam.IndexLaw):
+    """Independent letters of a class of one's own."""
+
+    size, is_iid, marginal = 2, True, (QUARTER, 3 * QUARTER)
+
+    def letters(self, n: int, seed: int, replicas: int | None = None):
+        return fam.IID(self.marginal).letters(n, seed, replicas)
+
+    def _words(self, n: int):
+        yield from fam.IID(self.marginal).words(n)
+
+
+@pytest.mark.control
+def test_letters_of_ones_own_that_are_called_independent_are_compared_with_their_words():
+    maps = [(HALF, 0), (HALF, 1)]
+    assert fam.FiniteFamily(maps, law=Weighted()).weights == Weighted.marginal
+    sticky = Sticky([[3 * QUARTER, QUARTER], [QUARTER, 3 * QUARTER]])
+    message = r"the word \(0, 0\) has the probability 3/8 by words\(2\), and 1/4 if its letters were independent"
+    with pytest.raises(ct.DeclarationRefuted, match=message):
+        fam.FiniteFamily(maps, law=sticky)

@@ -113,6 +113,16 @@ def test_slack_of_a_law_given_as_a_function(drawn):
     assert exactly == (0 if drawn == 0.3 else 1)
 
 
+@pytest.mark.parametrize("shift", [-1e-16, 1e-16])
+def test_slack_of_an_exact_law(shift):
+    """The draws of both atoms are a rounding beside them, and the law has the masses of the sample."""
+    law = exact_law([(0, F(1, 10)), (0, F(3, 10))], 1)
+    x = np.array([0.1, 0.3] * 20) + shift
+    assert np.all(x != np.array([0.1, 0.3] * 20))
+    assert one_sample_test(x, law, RATES, slack=1e-15).statistic == 0
+    assert one_sample_test(x, law, RATES).statistic == 0.5
+
+
 def test_a_sample_that_is_the_law_itself_passes():
     """A statistic of exactly 0 is not below the guard of a law with atoms, which is 0."""
     coin = exact_law([(0, 0), (0, 1)], 1)
@@ -133,6 +143,7 @@ def test_p_values_are_the_bounds_of_massart():
     width = 1 / math.sqrt(80) + 1 / math.sqrt(80)
     assert 0.5 < two.statistic < 0.7
     assert two.pvalue == pytest.approx(4 * math.exp(-((two.statistic / width) ** 2)))
+    assert two_sample_test(x, x, RATES).pvalue == 1.0
 
 
 @pytest.mark.parametrize("shift", np.linspace(0, 0.6, 13))

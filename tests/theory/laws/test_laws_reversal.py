@@ -263,3 +263,13 @@ def test_swapped_words_are_detected():
     reverse = CustomOrder(lambda n: range(n, 0, -1))
     assert exact_law(BERNOULLI, 3, order=reverse, index_law=law) == exact_law(BERNOULLI, 3, index_law=law)
     assert exact_law(BERNOULLI, 3, order=Backward(), index_law=law) != exact_law(BERNOULLI, 3, index_law=law)
+
+
+@pytest.mark.control
+@pytest.mark.parametrize(
+    "masses", [(F(3, 2), F(-1, 2)), (F(-1, 4), F(5, 4)), (HALF, F(1, 4))], ids=["last below 0", "first below 0", "3/4"]
+)
+def test_a_law_of_words_has_masses_of_sum_one_none_below_0(masses) -> None:
+    words = [((0,) * 2, masses[0]), ((1,) * 2, masses[1])]
+    with pytest.raises(ValueError, match=r"masses >= 0 with sum one, got the sum (1|3/4)$"):
+        exact_law(BERNOULLI, 2, index_law=lambda n: words)
