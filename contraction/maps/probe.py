@@ -25,7 +25,7 @@ from contraction.maps.probe_family_checks import check_distance, check_draws
 __all__ = ["probe", "probe_family"]
 
 FAMILY_MAPS = 16  # a family is tried on the first, a middle and the last of this number of draws
-FEW_REPLICAS = 8  # with more replicas, stacks are tried on maps drawn for three replicas instead
+FEW_REPLICAS = 8  # with more replicas, stacks are tried on three replicas instead: drawn anew, or three of those given
 STAND_IN = 3
 
 _passed: dict[int, tuple[weakref.ref, dict[Hashable, np.dtype]]] = {}
@@ -93,9 +93,8 @@ def probe(
         few = min(R, STAND_IN) if R else None
         check_draws(operators, few, points[0] if few is None else points[0][:few])
         once["draws", R is None] = dtype
-    tried, first, images = operators, points[0], dtype
-    if R is not None and R > FEW_REPLICAS and operators.seed is not None and operators.first == 1:
-        tried, points = drawn(family, len(operators), operators.seed, STAND_IN), [p[:STAND_IN] for p in points]
+    first, images = points[0], dtype
+    tried, points = (operators, points) if R is None or R <= FEW_REPLICAS else _three_replicas(operators, R, points)
     others = points[1:] if inside else [*points_around(family, points[0], tried.replicas), *points[1:]]
     if R is None and ("distance", event) not in once:
         check_distance(family.space, [points[0], *others])
@@ -140,6 +139,24 @@ def probe_family(
     key = (event, np.result_type(*(start.dtype for start in starts)).str, inside, affine)
     if key not in remembered:
         remembered[key] = probe(drawn(family, FAMILY_MAPS, seed), *starts, inside=inside, affine=affine)
+
+
+def _three_replicas(operators: Operators, R: int, points: list[NDArray]) -> tuple[Operators, list[NDArray]]:
+    """Return maps for three replicas with their points: drawn by the seed, or three of the replicas that are given.
+
+    All replicas are returned if neither can be: maps after T_1 of a seed, and given draws that are not arrays (R, …).
+    """
+    if operators.seed is not None:
+        if operators.first != 1:
+            return operators, points
+        return drawn(operators.family, len(operators), operators.seed, STAND_IN), [p[:STAND_IN] for p in points]
+    if type(operators.family).draw_block is not RandomOperator.draw_block:
+        return operators, points
+    if not all(isinstance(draw, np.ndarray) and draw.shape[:1] == (R,) for draw in operators.draws):
+        return operators, points
+    chosen = [0, R // 2, R - 1]
+    draws = [draw[chosen] for draw in operators.draws]
+    return Operators(operators.family, draws, replicas=STAND_IN, first=operators.first), [p[chosen] for p in points]
 
 
 def _some(starts: tuple[NDArray, ...], shape: tuple[int, ...], dtype: np.dtype) -> list[NDArray]:

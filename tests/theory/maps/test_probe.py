@@ -120,6 +120,38 @@ def test_replicas_that_mix_are_refused():
         ct.backward_iterates(centred.sample(5, replicas=4), np.zeros(2))
 
 
+def given_draws(R, apply):
+    """Five maps with draws that are given for R replicas, and no seed."""
+    draws = list(np.random.default_rng(0).standard_normal((5, R, 2)))
+    return ct.Operators(family(apply, 2, vectorized=True), draws, replicas=R)
+
+
+@pytest.mark.parametrize("replicas", [4, 1000])
+def test_replicas_of_given_draws_that_mix_are_refused(replicas):
+    with pytest.raises(ct.MapRefused, match=r"replicas must not mix.*omit vectorized=True"):
+        ct.backward_iterates(given_draws(replicas, lambda t, u: 0.5 * t + u - np.mean(u, axis=0)), np.zeros(2))
+
+
+def test_many_replicas_of_given_draws_are_tried_at_the_start_and_three_of_them_elsewhere():
+    """T_1, T_3 and T_5 at all 1000 starts, twice; what else is tried (stacks of up to six points) has three replicas.
+
+    Where a draw does not have one entry a replica, every replica is tried everywhere, and the error is the usual one.
+    """
+    sizes = []
+
+    def counted(t, u):
+        sizes.append(t.size // 2)
+        return 0.5 * t + u
+
+    probe(given_draws(1000, counted), np.zeros((1000, 2)))
+    assert sizes.count(1000) == 6
+    assert max(size for size in sizes if size != 1000) == 3 * 6
+    short = given_draws(999, counted)
+    short.replicas = 1000
+    with pytest.raises(ct.MapRefused, match=r"T_1 cannot be applied to points of shape \(1000, 2\)"):
+        probe(short, np.zeros((1000, 2)))
+
+
 def sine(**known):
     return family(lambda t, u: 0.5 * np.sin(t) + u, 2, **known)
 
