@@ -19,8 +19,10 @@ The name of a curve is also the name of its folder on disk and its label on the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import TypeAlias
 
 from contraction.maps.orders import Backward, Forward, Late, Order, Reset, Windowed, chain, map_applications
@@ -76,18 +78,32 @@ class OrderCurve:
 
     def path_cost(self, at: Iterable[int]) -> int:
         """Return the number of gradients that all iterates ``at`` cost together, anchors included."""
-        return map_applications(self.order, at)
+        return sum(self._new_costs(at))
 
     def path_costs(self, at: Sequence[int]) -> list[int]:
         """Return, for each iterate of ``at``, the number of gradients that it and those before it cost together."""
-        known: dict[int, int] = {}
-        total, costs = 0, []
+        return list(accumulate(self._new_costs(at)))
+
+    @cached_property
+    def _links(self) -> dict[int, tuple[int, int]]:
+        """Iterate -> its anchor and the length of its word, for the iterates whose cost was asked for so far."""
+        return {}
+
+    def _new_costs(self, at: Iterable[int]) -> Iterator[int]:
+        """Yield, for each iterate of ``at``, the gradients that it costs where those before it are known.
+
+        A run is cut into thousands of blocks, and the cost of each goes along its path from the beginning: the order
+        itself is asked only once for each iterate.
+        """
+        links, known = self._links, {0}
         for n in at:
-            new = dict(chain(self.order, n, known))
-            total += sum(len(self.order.word(m)) for m in new)
-            known |= new
-            costs.append(total)
-        return costs
+            links |= {m: (anchor, len(self.order.word(m))) for m, anchor in chain(self.order, n, links)}
+            cost = 0
+            while n not in known:
+                known.add(n)
+                n, length = links[n]
+                cost += length
+            yield cost
 
 
 @dataclass(frozen=True)
@@ -363,9 +379,12 @@ def home(name: str, n: int, kind: str = "curves") -> str:
     str
         A curve's name.
     """
-    if kind == "diagnostics" or isinstance(parse(name), Decided):
+    if kind == "diagnostics":
         return name
-    match parse(name).order:
+    curve = parse(name)
+    if isinstance(curve, Decided):
+        return name
+    match curve.order:
         case Reset(points=points) if not points or n <= points[0]:
             return "backward"
         case Windowed(w=w) if n <= w:
