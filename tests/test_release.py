@@ -71,18 +71,19 @@ def test_the_theory_alone_imports_no_torch():
 
 
 def _packed(place: Path, without: str = "", more: str = "") -> tuple[Path, Path]:
-    """A wheel and an sdist as `build` makes them, for the sources of this checkout."""
+    """A wheel and an sdist with the names that `build` gives them for this checkout; the files are empty."""
     wheel, sdist = place / "one.whl", place / "one.tar.gz"
     metadata = "Metadata-Version: 2.4\nName: training-in-reverse\nSummary: x\nLicense-Expression: MIT\n"
     metadata += (
         f"Version: {contraction.__version__}\nRequires-Python: >=3.11\nDescription-Content-Type: text/markdown\n"
     )
     metadata += "".join(f"Classifier: Programming Language :: Python :: 3.{minor}\n" for minor in (11, 12, 13))
+    sources = packages.sources()
     with zipfile.ZipFile(wheel, "w") as archive, tarfile.open(sdist, "w:gz") as packed:
-        for name in sorted(packages.sources() | {"pyproject.toml", "LICENSE", "README.md"}):
+        for name in sorted(sources | {"pyproject.toml", "LICENSE", "README.md"}):
             if name != without:
-                packed.add(ROOT / name, f"one/{name}")
-                if name in packages.sources():
+                packed.addfile(tarfile.TarInfo(f"one/{name}"))
+                if name in sources:
                     archive.writestr(name, "")
         if more:
             archive.writestr(more, "")
