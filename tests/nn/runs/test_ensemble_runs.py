@@ -31,7 +31,7 @@ from tests.nn.conv_problems import SLOW, conv_problem, whole  # noqa: E402
 from tests.nn.problems import ORDERS, SGD, problem  # noqa: E402
 from tests.nn.synthetic_results import write_images  # noqa: E402
 
-SMALL = {"model": "resnet18-7x7-group", "batch_size": "2", "train_evaluation": "6", "test_evaluation": "5"}
+SMALL = {"model": "convnet-group", "batch_size": "2", "train_evaluation": "6", "test_evaluation": "5"}
 OLD = {name: EXPERIMENTS[name] for name in ("mlp-fashion", "regression-square")}
 
 
