@@ -15,21 +15,19 @@ pytest.importorskip("numba")
 
 ROOT = Path(__file__).resolve().parents[3]
 BLOCKED = "nn_experiments/engine/kernels/blocked.py"
-RIGHT = "x[k] += xp * p[k] + xq * q[k]"
-WRONG = "x[k] += xp * p[k] - xq * q[k]"
+RIGHT = "under[j, k] *= 1 - a * a"
+WRONG = "under[j, k] *= 1 + a * a"
 
-#: Prints the norm of a gradient step's parameters by the compiled kernel, and whether it was read from the disk.
+#: Prints the norm of the error that a layer passes down by the compiled kernel, and whether it was read from the disk.
+#: The slope of the activation is in another file than the kernel.
 SCRIPT = """
 import numpy as np
-from nn_experiments.engine.kernels import blocked, mlp_numba
-weights = tuple(np.random.default_rng(i).standard_normal(s) for i, s in enumerate([(4, 3), (4, 4), (2, 4)]))
-biases = tuple(np.zeros(len(w)) for w in weights)
-inputs, numbers = np.ones((1, 4, 3)), np.full((1, 4, 2), 3.0)
-work = tuple(np.empty((4, len(w))) for w in weights)
-errors = tuple(np.empty_like(z) for z in work)
-labels, places, rates = np.empty((1, 0), np.int64), np.zeros(1, np.int64), np.full(1, 0.1)
-mlp_numba._run_many(weights, biases, inputs, numbers, labels, places, rates, True, False, work, errors)
-print(repr(sum(float(np.sum(w**2)) for w in weights)), sum(mlp_numba._run_many.stats.cache_hits.values()))
+from nn_experiments.engine.kernels import mlp_numba
+shapes = [(4, 3), 4, (2, 3), (2, 4)]
+weight, bias, below, error = (np.random.default_rng(i).uniform(-1, 1, s) for i, s in enumerate(shapes))
+under = np.empty((2, 3))
+mlp_numba._backward_few(weight, bias, below, error, under, False, False, 0.1)
+print(repr(float(np.sum(under**2))), sum(mlp_numba._backward_few.stats.cache_hits.values()))
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from tests.nn.synthetic_results import write_synthetic
 
 
 def own_run(out: Path, name: str) -> Path:
-    """Write results as if `nn_experiments.run` had computed them under this name."""
+    """Write results as if `nn_experiments.run` had computed them under this name: three metrics, no diagnostics."""
     root = write_synthetic(out, "fig4", seeds=(0, 1), orders=("forward", "backward"), steps=20, identity=name)
+    for path in root.glob("**/diagnostics"):
+        shutil.rmtree(path)
     path = root / "experiment.json"
     settings = json.loads(path.read_text())
     path.write_text(json.dumps(settings | {"own": True, "experiment": {"name": name}}))
@@ -29,7 +32,7 @@ def own_run(out: Path, name: str) -> Path:
     [
         (["--seeds", "7"], "mine in {out}: no seed 7; recorded are 0, 1"),
         (["--orders", "polyak"], "mine in {out}: no order 'polyak'; recorded are forward, backward"),
-        (["--metrics", "speed"], "mine in {out}: no metric 'speed'; recorded are function_coupling, "),
+        (["--metrics", "speed"], "mine in {out}: no metric 'speed'; recorded are newest_batch_loss, "),
         (["--tag", "x"], "mine is a run of your own, and a tag is that of a record: choose a run by --run-id"),
     ],
     ids=["seed", "order", "metric", "tag"],
