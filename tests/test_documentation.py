@@ -7,11 +7,10 @@ page's folder if they begin with ``python -m`` and stand on a page of `PAGES`; o
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import re
 import shlex
-import subprocess
-import sys
 import types
 import warnings
 from pathlib import Path
@@ -60,6 +59,16 @@ def blocks(text: str) -> list[tuple[str, str, str | None]]:
     return out
 
 
+def printed_by(words: list[str], folder: Path) -> str:
+    """Return what `python -m PACKAGE …` prints. It runs in this process, which has imported torch already."""
+    printed, errors = io.StringIO(), io.StringIO()
+    main = importlib.import_module(f"{words[0]}.__main__").main
+    with contextlib.chdir(folder), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(errors):
+        status = main(words[1:])
+    assert status == 0, errors.getvalue()
+    return printed.getvalue()
+
+
 def run_page(text: str, name: str, folder: Path) -> None:
     """Run the blocks of a page in turn and compare what they print."""
     names: dict = {"__name__": "page", "FOLDER": (DOCS / name).parent}
@@ -74,11 +83,7 @@ def run_page(text: str, name: str, folder: Path) -> None:
             for line in code.replace("\\\n", " ").splitlines():
                 command = shlex.split(line, comments=True)
                 assert command[:2] == ["python", "-m"], f"{name}: {line!r} is not run"
-                done = subprocess.run(
-                    [sys.executable, *command[1:]], cwd=folder, capture_output=True, text=True, check=False
-                )
-                assert done.returncode == 0, done.stderr
-                output += done.stdout
+                output += printed_by(command[2:], folder)
         if shown is not None:
             assert [line.rstrip() for line in output.splitlines()] == [line.rstrip() for line in shown.splitlines()]
 
@@ -140,6 +145,15 @@ def test_a_page_that_prints_something_else_fails(tmp_path: Path) -> None:
     run_page(page.format(2), "right", tmp_path)
     with pytest.raises(AssertionError):
         run_page(page.format(3), "wrong", tmp_path)
+
+
+@pytest.mark.control
+def test_a_command_on_a_page_that_is_refused_or_prints_something_else_fails(tmp_path: Path) -> None:
+    page = "```sh\npython -m contraction {}\n```\n\n```text\n{}\n```\n"
+    with pytest.raises(AssertionError, match="no statement is called 'nonsense'"):
+        run_page(page.format("verify nonsense", ""), "refused", tmp_path)
+    with pytest.raises(AssertionError):
+        run_page(page.format("errata geometric_sum", "something else"), "wrong", tmp_path)
 
 
 def test_every_exported_name_is_on_a_page_of_the_reference() -> None:

@@ -96,22 +96,27 @@ def test_a_proof_without_theorems_or_with_half_a_sentence_is_refused():
         Proof(("a.v:b",), "the rest")
 
 
-def test_generated_pages_are_current():
+@pytest.fixture(scope="module")
+def pages() -> dict[Path, str]:
+    """The pages as they are generated: the numbers on them are computed anew."""
+    return index.pages()
+
+
+def test_generated_pages_are_current(pages):
     """`python -m proofs.index` rewrites them; test_errata.py compares the numbers of the errata as well."""
 
     def steady(text: str) -> list[str]:
         return [line for line in text.splitlines() if not line.startswith("- Run:")]
 
-    pages = index.pages()
     assert len(pages) == 3
     for path, text in pages.items():
         assert steady(path.read_text(encoding="utf-8")) == steady(text), path
 
 
 @pytest.mark.control
-def test_brackets_of_vector_fields_are_no_links():
+def test_brackets_of_vector_fields_are_no_links(pages):
     assert "[V_i, V_j](θ)" in index.readme()
-    assert not any(re.search(r"(?<!\\)\[[^\[\]]*\]\(θ", text) for text in index.pages().values())
+    assert not any(re.search(r"(?<!\\)\[[^\[\]]*\]\(θ", text) for text in pages.values())
 
 
 def test_every_row_of_the_registry_is_in_the_audit_with_its_verdict():
