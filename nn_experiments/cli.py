@@ -27,6 +27,8 @@ OWN_ARGUMENTS = {
     "plot": "nn_experiments.report.plotting",
     "report": "nn_experiments.report.page",
 }
+#: All figures, for help texts.
+ALL = catalogue.in_words(catalogue.FIGURES)
 #: What `argparse.ArgumentParser.add_subparsers` returns.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -44,7 +46,7 @@ def _arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     listing = _command(commands, "list", "list all figures with their settings and cost, or show one figure in detail")
-    listing.add_argument("figure", nargs="?", help="fig2 … fig19, or digits (default: all)")
+    listing.add_argument("figure", nargs="?", help=f"{ALL} (default: all)")
     listing.add_argument("--out", type=Path, help="list the runs in this folder instead, with their dates and run IDs")
 
     _run_arguments(_command(commands, "run", "compute what a figure still lacks; a stopped run resumes"))
@@ -60,7 +62,7 @@ def _arguments() -> argparse.ArgumentParser:
     commands.add_parser("report", help="write one HTML page with all results", add_help=False)
 
     record = _command(commands, "record", "pack the results of a figure's experiment into one file")
-    record.add_argument("figure", help="fig2 … fig19, or digits")
+    record.add_argument("figure", help=ALL)
     record.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs (default: {DEFAULT_OUT})")
     record.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
     record.add_argument(
@@ -90,7 +92,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _run_arguments(run: argparse.ArgumentParser) -> None:
-    run.add_argument("figure", help="fig2 … fig19, or digits (see list)")
+    run.add_argument("figure", help=f"{ALL} (see list)")
     run.add_argument("--seeds", type=int, nargs="+", help="seeds of the runs (default: the figure's)")
     run.add_argument(
         "--reduced",
@@ -160,7 +162,8 @@ def _run_arguments(run: argparse.ArgumentParser) -> None:
 
 
 def _increments_arguments(increments: argparse.ArgumentParser) -> None:
-    increments.add_argument("figure", help="the figure whose experiment is trained: fig2 … fig13, or digits (see list)")
+    orders = catalogue.in_words(catalogue.COMPARE_ORDERS)
+    increments.add_argument("figure", help=f"the figure whose experiment is trained: {orders} (see list)")
     increments.add_argument(
         "--draws", type=int, default=8, help="number of draws, the seeds 0 … DRAWS - 1 (default: 8)"
     )

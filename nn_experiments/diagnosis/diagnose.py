@@ -35,7 +35,7 @@ from nn_experiments.training.step import initial_state
 from nn_experiments.training.transforms import GradientTransform
 from nn_experiments.training.trees import leaves, tensors_of
 
-__all__ = ["diagnose", "diagnose_subject"]
+__all__ = ["check_plan", "diagnose", "diagnose_subject"]
 
 #: Predictions are compared on so many inputs of the first batches, unless others are given.
 INPUTS = 256
@@ -186,6 +186,24 @@ def diagnose(
     )
 
 
+def check_plan(steps: int, budget: str | float, replicates: int | None, eps: float) -> float:
+    """Check the arguments that say how much is measured; return the budget in seconds.
+
+    Raises
+    ------
+    ValueError
+        If one is out of its range.
+    TypeError
+        If one is of another type.
+    """
+    check_integer("steps", steps, 50)
+    if not 0 < check_finite("eps", eps) < 1:
+        raise ValueError(f"eps is a share of the distance of independent runs, between 0 and 1; got {eps!r}")
+    if replicates is not None:
+        check_integer("replicates", replicates, 2)
+    return seconds_of(budget)
+
+
 @repeatable()
 def diagnose_subject(
     subject: Subject,
@@ -222,12 +240,7 @@ def diagnose_subject(
     ValueError
         If an argument is out of its range.
     """
-    check_integer("steps", steps, 50)
-    if not 0 < check_finite("eps", eps) < 1:
-        raise ValueError(f"eps is a share of the distance of independent runs, between 0 and 1; got {eps!r}")
-    limit = seconds_of(budget)
-    if replicates is not None:
-        check_integer("replicates", replicates, 2)
+    limit = check_plan(steps, budget, replicates, eps)
     say: Report = report or (lambda text: None)
     begin = time.monotonic()
     first = subject.replicate(0)

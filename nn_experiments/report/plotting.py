@@ -39,8 +39,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nn_experiments plot", description="Draw a figure.")
     parser.add_argument(
         "figure",
-        help="fig2 … fig19, digits, a study, the name of a run of your own, overview (one seed per figure), or "
-        "increments, which has options of its own (plot increments --help)",
+        help=f"{catalogue.in_words(catalogue.FIGURES)}; a study, the name of a run of your own, overview (one seed per "
+        "figure), or increments, which has options of its own (plot increments --help)",
     )
     parser.add_argument(
         "--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs, or of records (default: {DEFAULT_OUT})"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from contraction.arguments import check_integer, check_seed
+from contraction.arguments import check_seed
 from contraction.command_line import DONE
 from contraction.files import check_writable_folder
 from nn_experiments.diagnosis.coupled import batches_used
-from nn_experiments.diagnosis.diagnose import diagnose_subject
+from nn_experiments.diagnosis.diagnose import check_plan, diagnose_subject
 from nn_experiments.diagnosis.diagnosis import Diagnosis
 from nn_experiments.diagnosis.law import Law, check_schedule, law_of
 from nn_experiments.diagnosis.subject import APART, Replicate, seed_of
@@ -103,10 +103,11 @@ def diagnose_experiment(
     NotDiagnosable
         If the batches are reshuffled or repeated beyond an epoch, or the learning rate goes by the index of the batch.
     ValueError
-        If an argument is out of its range.
+        If an argument is out of its range, or the experiment compares training steps instead of orders.
     """
-    check_integer("steps", steps, 50)
+    catalogue.check_compares_orders(experiment)
     check_seed(seed)
+    check_plan(steps, budget, replicates, eps)
     constant = check_schedule(experiment.optimizer.schedule)
     independent = experiment.sampling == "iid"
     first = prepare(experiment, seed, data_dir=data_dir, official=official, device=device)
@@ -143,7 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m nn_experiments diagnose",
         description="Say whether the backward iterates of an experiment settle, with evidence and advice.",
     )
-    parser.add_argument("figure", help="whose experiment is diagnosed: fig2 … fig13, or digits (see list)")
+    orders = catalogue.in_words(catalogue.COMPARE_ORDERS)
+    parser.add_argument("figure", help=f"whose experiment is diagnosed: {orders} (see list)")
     parser.add_argument("--steps", type=int, default=2000, help="N, how far the question reaches (default: 2000)")
     parser.add_argument(
         "--replicates", type=int, help="number of independent draws of batches and θ_0 (default: what fits the budget)"
@@ -166,15 +168,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--any-data", action="store_true", help="accept files that are not the official data")
     args = parser.parse_args(argv)
     experiment = catalogue.EXPERIMENTS[catalogue.find(args.figure).experiment].override(changes_of(args.set))
+    catalogue.check_compares_orders(experiment)
     path = diagnosis_path(experiment.name, check_writable_folder(args.out), args.tag)
-    check_replaceable(path, experiment, seed=args.seed, steps=args.steps, replicates=args.replicates)
+    device = device_of(Options(out=args.out, device=args.device))
+    check_replaceable(
+        path, experiment, seed=args.seed, device=device, steps=args.steps, replicates=args.replicates
+    )
     diagnosis = diagnose_experiment(
         experiment,
         steps=args.steps,
         replicates=args.replicates,
         budget=args.budget,
         seed=args.seed,
-        device=device_of(Options(out=args.out, device=args.device)),
+        device=device,
         data_dir=args.data_dir,
         official=not args.any_data,
         report=functools.partial(print, file=sys.stderr),

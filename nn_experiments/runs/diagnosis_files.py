@@ -27,44 +27,57 @@ def diagnosis_path(name: str, folder: Path, tag: str | None = None) -> Path:
     return record_path(f"diagnosis-{name}", folder, tag).with_suffix(".json")
 
 
-def check_replaceable(path: Path, experiment: Experiment, *, seed: int, steps: int, replicates: int | None) -> None:
-    """Check that a diagnosis may be written to a file: no other settings, and no less than the file has.
+def check_replaceable(
+    path: Path, experiment: Experiment, *, seed: int, device: str, steps: int, replicates: int | None
+) -> None:
+    """Check that a diagnosis may be written to a file: what the file has must be a part of it.
+
+    Replicate r is drawn with the seed ``seed`` + r, so a diagnosis with more replicates of as many steps has those of
+    the file. One with another number of steps measures at other n and at another lag, so it has none of them.
 
     Parameters
     ----------
     path
         The file of the numbers. It need not exist.
-    experiment, seed, steps
-        What is diagnosed.
+    experiment, seed, device, steps
+        What is diagnosed, and where.
     replicates
-        The number of replicates; None if it is not known yet.
+        The number of replicates; None if a budget decides it, which is refused for a file that exists.
 
     Raises
     ------
     ValueError
-        If the file has another experiment or seed, or more steps or replicates, or names no settings.
+        If the file has another experiment, seed, device or number of steps, or more replicates, or names no settings;
+        if it exists and the number of replicates is not known.
     """
     if not path.exists():
         return
     remedy = "Nothing was written: give another folder with --out or a name with --tag, or delete the file"
+    here = {"seed": seed, "device": _kind(device), "steps": steps}
     try:
         held: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        settings = {"experiment": held["experiment"], "seed": held["settings"]["seed"]}
-        measured = held["measured"]["steps"], len(held["measured"]["parameter"])
-        differing = different_settings(settings, {"experiment": experiment.to_json(), "seed": seed})
+        there = {"experiment": held["experiment"], "seed": held["settings"]["seed"]}
+        there |= {"device": _kind(held["settings"]["device"]), "steps": held["measured"]["steps"]}
+        count = len(held["measured"]["parameter"])
+        differing = different_settings(there, {"experiment": experiment.to_json()} | here)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         why = f"it has no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{path} does not say of which settings it is ({why}). {remedy}") from error
     if differing:
         names = "; ".join(text.removeprefix("experiment.") for text in differing)
         raise ValueError(f"{path} holds a diagnosis of other settings: {names}. {remedy}")
-    lost = [
-        f"{there} {what} in place of {here}"
-        for what, there, here in zip(("steps", "replicates"), measured, (steps, replicates), strict=True)
-        if here is not None and here < there
-    ]
-    if lost:
-        raise ValueError(f"{path} holds more: {', '.join(lost)}. {remedy}")
+    if replicates is None:
+        raise ValueError(
+            f"{path} holds {count} replicates, and a budget may end with fewer: give --replicates R with R at least "
+            f"{count}, whose first {count} are those of the file. {remedy}"
+        )
+    if replicates < count:
+        raise ValueError(f"{path} holds more: {count} replicates in place of {replicates}. {remedy}")
+
+
+def _kind(device: str) -> str:
+    """Return the kind of a device, ``cpu`` or ``cuda``."""
+    return device.partition(":")[0]
 
 
 def write_diagnosis(
@@ -86,12 +99,15 @@ def write_diagnosis(
     Raises
     ------
     ValueError
-        If that would replace a diagnosis of other settings, or a larger one (`check_replaceable`).
+        If that would lose measurements that are in the file (`check_replaceable`).
     """
     folder = check_writable_folder(folder)
     path = diagnosis_path(diagnosis.name, folder, tag)
     measured = diagnosis.measured
-    check_replaceable(path, experiment, seed=seed, steps=measured.steps, replicates=measured.replicates)
+    device = str(diagnosis.settings["device"])
+    check_replaceable(
+        path, experiment, seed=seed, device=device, steps=measured.steps, replicates=measured.replicates
+    )
     about = diagnosis.to_dict() | {"experiment": experiment.to_json()}
     numbers = json.dumps(about, indent=1, allow_nan=False, ensure_ascii=False)
     write_text(path, numbers + "\n")  # first, since it says what the others are of

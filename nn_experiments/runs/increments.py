@@ -15,7 +15,7 @@ import torch
 from nn_experiments.engine.ensemble.starts import Draw, under_the_same_maps
 from nn_experiments.engine.ensemble.wavefront import Ensemble, Stacked, split
 from nn_experiments.engine.gpu import versions
-from nn_experiments.paper.catalogue import Experiment
+from nn_experiments.paper.catalogue import Experiment, check_compares_orders
 from nn_experiments.results.increments import (
     INDEPENDENT,
     NUDGE,
@@ -38,6 +38,7 @@ __all__ = ["check_replaceable", "increments_by_draw", "measure_increments"]
 
 def _refuse(experiment: Experiment) -> None:
     """Raise ValueError for an experiment for which the identity in law is not proved."""
+    check_compares_orders(experiment)
     optimizer = experiment.optimizer
     if experiment.sampling != "iid":
         raise ValueError(f"the identity needs independent maps: sampling must be iid, got {experiment.sampling!r}")
@@ -264,9 +265,10 @@ def check_replaceable(
     Raises
     ------
     ValueError
-        If there is nothing to measure; if the file holds increments of other settings, or draws, steps or starts that
+        If the maps are not independent, or depend on their position; if there is nothing to measure; if the file holds increments of other settings, or draws, steps or starts that
         the measurement will not have.
     """
+    _refuse(experiment)
     _check(seeds, steps, every, ahead)
     check_same_settings(path, experiment.to_json())
     check_keeps(path, seeds, _measured_at(steps, every), _names(ahead, others=True))
