@@ -66,7 +66,7 @@ def _arguments() -> argparse.ArgumentParser:
     record.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the runs (default: {DEFAULT_OUT})")
     record.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
     record.add_argument(
-        "--run-id", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
+        "--run-id", help="prefix of the run ID (default: the only run, or the only one with the catalogue's settings)"
     )
     record.add_argument(
         "--tag", help="write EXPERIMENT--TAG.npz, for other settings than the catalogue's (default: EXPERIMENT.npz)"

@@ -46,7 +46,7 @@ def _arguments() -> argparse.ArgumentParser:
         "--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs, or of records (default: {DEFAULT_OUT})"
     )
     parser.add_argument(
-        "--run-id", help="prefix of the run ID, needed if the folder holds several runs (default: the only one)"
+        "--run-id", help="prefix of the run ID (default: the only run, or the only one with the catalogue's settings)"
     )
     parser.add_argument("--tag", help="tag of a record of other settings (default: the catalogue's settings)")
     parser.add_argument("--seeds", type=int, nargs="+", help="rows of the picture (default: the figure's)")

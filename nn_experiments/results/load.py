@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nn_experiments.results.run_folders import (
     runs_of,
     unreadable_runs,
     warn_of_unreadable_runs,
+    with_usual_settings,
 )
 
 __all__ = ["load"]
@@ -42,8 +44,8 @@ def load(
         The output folder of the runs (default: ``out`` in the working directory), or a folder of records such as
         ``results``, with one file ``EXPERIMENT.npz`` per experiment and ``EXPERIMENT--TAG.npz`` for other settings.
     run_id : str or None
-        Prefix of the run ID, needed if ``out`` has several runs of the experiment (default: the only run, or the record
-        without a tag).
+        Prefix of the run ID (default: the only run; of several the only one with the catalogue's settings, with a
+        warning that lists the others; or the record without a tag).
     tag : str or None
         Tag of a record with other settings (default: None, the settings of the experiment).
     seeds, orders : sequence or None
@@ -133,6 +135,13 @@ def _by_name(experiment: str, folder: Path, run_id: str | None, tag: str | None)
         raise _unknown(experiment, folder)
     if not fitting:
         return None
+    if len(fitting) > 1 and run_id is None and len(usual := with_usual_settings(fitting)) == 1:
+        warnings.warn(
+            f"{folder} holds several runs of {experiment!r}; the one with the catalogue's settings is used, others by "
+            f"run_id= (on the command line --run-id):\n{describe_runs(fitting)}",
+            stacklevel=3,
+        )
+        fitting = usual
     if len(fitting) > 1:
         raise ValueError(
             f"{folder} holds several runs of {experiment!r}; choose one by run_id= (on the command line --run-id):\n"

@@ -26,6 +26,7 @@ __all__ = [
     "settings_of_runs",
     "unreadable_runs",
     "warn_of_unreadable_runs",
+    "with_usual_settings",
 ]
 
 #: (seed, curve) -> its blocks of both kinds.
@@ -129,6 +130,11 @@ def runs_of(experiment: str, folder: Path) -> list[Path]:
     return [root for _, root in sorted(roots)]
 
 
+def with_usual_settings(roots: Sequence[Path]) -> list[Path]:
+    """Return those of an experiment's runs that have the catalogue's settings."""
+    return [root for root in roots if not _varied(blocks.read_settings(root).get("experiment", {}))]
+
+
 def settings_of_runs(folder: Path) -> dict[Path, blocks.Settings]:
     """Return the folders of all runs below an output folder whose settings can be read, with these, by name."""
     return {root: found for root, found in _every(folder).items() if not isinstance(found, Exception)}
@@ -163,7 +169,7 @@ def names_of(folder: Path) -> list[str]:
 
 def _varied(about: Mapping[str, object]) -> bool:
     """Return whether an experiment on disk differs from the catalogue's of the same name in more than its notes."""
-    name = str(about["name"])
+    name = str(about.get("name", ""))
     if name not in EXPERIMENTS:
         return True
     usual = json.loads(json.dumps(EXPERIMENTS[name].to_json()))
@@ -204,7 +210,10 @@ def run_rows(folder: Path) -> Iterator[str]:
 
 
 def describe_runs(roots: Sequence[Path]) -> str:
-    """Return a line for each run: its identity and the fields in which the runs differ."""
+    """Return a line for each run: its identity, whether its settings are the catalogue's, and how the runs differ.
+
+    The sampler's own description, ``batches``, is left out where other fields differ: it follows from these.
+    """
     fields = {}
     for root in roots:
         settings = blocks.read_settings(root)
@@ -212,9 +221,12 @@ def describe_runs(roots: Sequence[Path]) -> str:
         fields[root] = {name: value for name, value in about.items() if name not in ("name", "notes")}
     names = dict.fromkeys(name for about in fields.values() for name in about)
     differ = [name for name in names if len({json.dumps(about.get(name)) for about in fields.values()}) > 1]
+    differ = [name for name in differ if name != "batches"] or differ
+    usual = with_usual_settings(roots) if len(roots) > 1 else []
     lines = []
     for root, about in fields.items():
-        texts = [f"{name} = {about.get(name)}" for name in differ] or ["the same settings"]
+        texts = ["the catalogue's settings"] if root in usual and differ else []
+        texts += [f"{name} = {about.get(name)}" for name in differ] or ["the same settings"]
         if not any(root.glob("*/*/*.npz")):
             texts.append("no finished block yet")
         lines.append(f"  {root.name} (last written {last_written(root)}): {', '.join(texts)}")

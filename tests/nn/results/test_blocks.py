@@ -223,13 +223,14 @@ def test_several_runs_of_one_experiment_are_told_apart_by_what_differs(tmp_path:
         settings["experiment"]["optimizer"] |= change.pop("optimizer", {})
         settings["experiment"] |= change
         (root / "experiment.json").write_text(json.dumps(settings))
-    one, two = "batch_size = 1, learning_rate = 0.05", "batch_size = 2, learning_rate = 0.3"
+    two = "batch_size = 2, learning_rate = 0.3"
+    one = "the catalogue's settings, batch_size = 1, learning_rate = 0.05"
     with pytest.raises(ValueError, match="several runs of 'regression-square'") as caught:
         nne.load("fig4", out=tmp_path)
     lines = str(caught.value).splitlines()[1:]
     written = [re.fullmatch(r"  (\w+) \(last written \d{4}-\d\d-\d\d \d\d:\d\d\): (.*)", line) for line in lines]
     assert [match and match.groups() for match in written] == [("a1", one), ("b", one), ("a2", two)]
-    with pytest.raises(ValueError, match=r"begins with c; there are:\n  a1 \(last written .*\): batch_size"):
+    with pytest.raises(ValueError, match=r"begins with c; there are:\n  a1 \(last written .*\): the catalogue"):
         nne.load("fig4", out=tmp_path, run_id="c")
     assert nne.load("fig4", out=tmp_path, run_id="a2").experiment["identity"] == "a2"
 

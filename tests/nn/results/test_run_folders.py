@@ -270,3 +270,28 @@ def test_runs_are_described_by_what_differs(tmp_path: Path) -> None:
         "  b (…): batch_size = 8",
     ]
     assert described(roots[1]) == ["  b (…): the same settings"]
+
+
+def test_of_several_runs_the_one_with_the_catalogues_settings_is_used_and_the_others_are_named(tmp_path: Path) -> None:
+    usual = USUAL.to_json()
+    for name, about, value in (("a", {"batch_size": 4}, 1.0), ("b", {"notes": {"any": "text"}}, 2.0)):
+        root = settings(tmp_path / name, usual | about, batches={"digest": name})
+        write(root, 0, "forward", [0, 1], test_loss=[value, value])
+    with pytest.warns(UserWarning, match="the one with the catalogue's settings is used, others by run_id=") as seen:
+        curves = load(USUAL.name, out=tmp_path)
+    assert curves["test_loss"].tolist() == [[[2.0, 2.0]]]
+    rows = [re.sub(r" \(last written [-\d: ]+\)", "", row) for row in str(seen[0].message).splitlines()[1:]]
+    assert rows == [f"  b: the catalogue's settings, batch_size = {usual['batch_size']}", "  a: batch_size = 4"]
+    assert load(USUAL.name, out=tmp_path, run_id="a")["test_loss"].tolist() == [[[1.0, 1.0]]]
+
+
+@pytest.mark.parametrize(
+    "changes", [({}, {}, {"batch_size": 4}), ({"batch_size": 3}, {"batch_size": 4})], ids=["2", "0"]
+)
+def test_no_run_is_chosen_where_not_exactly_one_has_the_catalogues_settings(tmp_path: Path, changes: tuple) -> None:
+    """Two may have the same settings and other data."""
+    for k, change in enumerate(changes):
+        root = settings(tmp_path / f"run{k}", USUAL.to_json() | change, fingerprint=f"data {k}")
+        write(root, 0, "forward", [0, 1], test_loss=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"several runs of .* choose one by run_id=.*\n.*fingerprint = data 0"):
+        load(USUAL.name, out=tmp_path)
