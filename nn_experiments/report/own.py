@@ -21,17 +21,32 @@ from nn_experiments.results.run_folders import settings_of_runs
 __all__ = ["own_results", "own_section", "plot"]
 
 
-def own_results(folder: Path, name: str | None = None) -> list[Curves]:
+def own_results(
+    folder: Path, name: str | None = None, *, unreadable: dict[Path, Exception] | None = None
+) -> list[Curves]:
     """Return the runs of users' networks in a folder that have a finished block, or those of one name.
 
-    Runs whose settings cannot be read are left out.
+    Runs whose settings cannot be read are left out. With ``unreadable`` those with a broken block are left out as well,
+    and added there with the reasons.
+
+    Raises
+    ------
+    ValueError
+        If a block is broken and ``unreadable`` is not given.
+    OSError
+        As for ValueError.
     """
     runs = []
     for root, settings in settings_of_runs(folder).items():
         called = settings.get("experiment", {}).get("name")
         wanted = settings.get("own") and (isinstance(called, str) if name is None else called == name)
         if wanted and any(root.glob("*/*/*.npz")):
-            runs.append(load(root))
+            try:
+                runs.append(load(root))
+            except (ValueError, OSError) as error:
+                if unreadable is None:
+                    raise
+                unreadable[root] = error
     return runs
 
 

@@ -10,6 +10,7 @@ import argparse
 import html
 import math
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,11 +36,13 @@ from nn_experiments.report.own import own_results, own_section
 from nn_experiments.report.studies import STUDY_TITLES, draw_study, study_table
 from nn_experiments.results.curves import DEFAULT_OUT, Curves
 from nn_experiments.results.figure_results import FigureResults, find_results
-from nn_experiments.results.run_folders import warn_of_unreadable_runs
+from nn_experiments.results.run_folders import unreadable_runs
 from nn_experiments.results.studies import Study, find_studies
 
-__all__ = ["figure_section", "main", "network_sections", "verdict_rows"]
+__all__ = ["figure_section", "main", "network_sections", "unreadable_section", "verdict_rows"]
 
+#: The folder of records unless another is named.
+RECORDS = Path("results")
 VERDICTS = ("Figure", "Claim", "The paper's sentence", "Measured", "Verdict", "Test and error rates")
 _HOW = """
 <p>Each claim about a figure is read as several questions, because the answers differ.</p>
@@ -295,8 +298,33 @@ def study_section(study: Study, rows: Sequence[Finding]) -> Section:
     return Section(f"study-{study.name}", title, body + _details("What made these numbers", table_html(("", ""), made)))
 
 
-def network_sections(results: Sequence[FigureResults], studies: Sequence[Study] = ()) -> list[Section]:
-    """Return the sections of the experiments: all claims and verdicts, then one section per figure and study."""
+def _readable(study: Study, unreadable: dict[str, str]) -> tuple[Section, list[Finding]] | None:
+    """Return the section and the findings of a study, or None, with the reason in ``unreadable``."""
+    try:
+        rows = study_findings(study)
+        return study_section(study, rows), rows
+    except KeyError as error:
+        unreadable[f"the study {study.name}"] = f"it lacks {error.args[0]!r}"
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        unreadable[f"the study {study.name}"] = str(error)
+    return None
+
+
+def unreadable_section(unreadable: Mapping[str, str]) -> Section:
+    """Return the section that names the files and studies that could not be read, with the reasons."""
+    body = "<p>The rest of this page is without them.</p>"
+    body += table_html(("what", "why it could not be read"), unreadable.items())
+    return Section("unreadable", "What could not be read", body)
+
+
+def network_sections(
+    results: Sequence[FigureResults], studies: Sequence[Study] = (), unreadable: dict[str, str] | None = None
+) -> list[Section]:
+    """Return the sections of the experiments: all claims and verdicts, then one section per figure and study.
+
+    Studies that cannot be shown are added to ``unreadable``, what -> why; everything there has a section of its own.
+    """
+    unreadable = {} if unreadable is None else unreadable
     sections: list[Section] = []
     table: list[tuple[str, str, str, str]] = []
     counted: dict[tuple[str, str], set[int]] = {}
@@ -320,25 +348,29 @@ def network_sections(results: Sequence[FigureResults], studies: Sequence[Study] 
         sections.append(section)
         table += [(name, circumstances(curves, entry).brief(), row.topic, row.verdict) for row in rows]
         judged.setdefault(entry.name, rows)
-    of_studies = {study.name: study_findings(study) for study in studies}
+    of_studies: dict[str, list[Finding]] = {}
     for study in studies:
-        sections.append(study_section(study, of_studies[study.name]))
-        table += [(f"study {study.name}", "see its section", row.topic, row.verdict) for row in of_studies[study.name]]
+        if shown := _readable(study, unreadable):
+            section, of_studies[study.name] = shown
+            sections.append(section)
+            rows = of_studies[study.name]
+            table += [(f"study {study.name}", "see its section", row.topic, row.verdict) for row in rows]
+    missing = [unreadable_section(unreadable)] if unreadable else []
     if not sections:
-        return []
+        return missing
     claims = claim_rows(judged, of_studies)
     summary = _HOW + "<h3>Every claim of the paper about its experiments</h3>"
     summary += table_html(("Place", "The paper's sentence", "What was found"), claims)
     summary += "<h3>Every verdict</h3>" + table_html(("Figure", "What was run", "Claim", "Verdict"), table)
-    return [Section("networks", "Networks: the paper's claims and what was measured", summary), *sections]
+    return [Section("networks", "Networks: the paper's claims and what was measured", summary), *missing, *sections]
 
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m nn_experiments report", description="Write one HTML page with all results."
     )
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of runs (default: {DEFAULT_OUT})")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
+    parser.add_argument("--out", type=Path, help=f"folder of runs (default: {DEFAULT_OUT})")
+    parser.add_argument("--results", type=Path, help=f"folder of records (default: {RECORDS})")
     parser.add_argument("--page", type=Path, help="file to write (default: OUT/report.html)")
     parser.add_argument("--no-theory", action="store_true", help="leave the theory's sections out (they take a minute)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the theory's random cases (default: 0)")
@@ -356,35 +388,53 @@ def main(words: Sequence[str]) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 if a statement of the theory fails, otherwise 2 if there are no results of networks (with
-        a line on standard error). If there are neither results nor sections of the theory, nothing is written.
+        The exit status: 0; 1 if a statement of the theory fails, or something could not be read; 2 if there are no
+        results of networks, or none in the folder that ``--out`` names while ``--results`` is not given. With 2 nothing
+        is written.
     """
     args = _arguments().parse_args(words)
-    page = args.page or args.out / "report.html"
-    results = find_results([args.out, args.results])
-    own_runs = [(curves, args.out) for curves in own_results(args.out)]
-    for folder in dict.fromkeys([args.out, args.results]):
-        warn_of_unreadable_runs(folder)
-    studies = find_studies([args.out, args.results])
-    missing = f"No results in {args.out} or {args.results}. To compute some: python -m nn_experiments run fig4"
+    out, records = args.out or DEFAULT_OUT, args.results or RECORDS
+    if args.out is not None and args.results is None and not _holds_results(out):
+        print(
+            f"There is no run in {out}. To compute one: python -m nn_experiments run fig4 --out {out}; for a page of "
+            "records, name their folder with --results",
+            file=sys.stderr,
+        )
+        return REFUSED
+    broken: dict[Path, Exception] = {}
+    results = find_results([out, records], broken)
+    own_runs = [(curves, out) for curves in own_results(out, unreadable=broken)]
+    for folder in dict.fromkeys([out, records]):
+        broken |= unreadable_runs(folder)
+    studies = find_studies([out, records], broken)
+    unreadable = {str(path): str(reason) for path, reason in broken.items()}
+    for path, reason in unreadable.items():
+        warnings.warn(f"{path} is left out: {reason}", stacklevel=2)
     if not results and not own_runs and not studies:
-        print(missing, file=sys.stderr)
-        if args.no_theory:
-            return REFUSED
+        print(
+            f"No results in {out} or {records}. To compute some: python -m nn_experiments run fig4; "
+            "for a page with the theory alone: python -m contraction report",
+            file=sys.stderr,
+        )
+        return REFUSED
+    page = args.page or out / "report.html"
     check_writable_folder(page.parent)
     sections, holds = [], True
     if not args.no_theory:
         from contraction.report.html import theory_sections
 
         sections, holds = theory_sections(args.seed)
-    networks = [*network_sections(results, studies), *(own_section(*run) for run in own_runs)]
-    if not networks:
-        networks = [Section("networks", "Networks", f"<p>{html.escape(missing)}</p>")]
+    networks = [*network_sections(results, studies, unreadable), *(own_section(*run) for run in own_runs)]
+    for what in list(unreadable)[len(broken) :]:
+        warnings.warn(f"{what} is left out: {unreadable[what]}", stacklevel=2)
     print(write_text(page, compose([*sections, *networks])))
     for curves, folder in own_runs:
         print(f"{curves!r}, from the folder {folder}")
     for result in results:
         print(f"{result.entry.name}: {circumstances(result.curves, result.entry).label()}. {_origin(result)}")
-    if not holds:
-        return FAILED
-    return DONE if results or own_runs or studies else REFUSED
+    return DONE if holds and not unreadable else FAILED
+
+
+def _holds_results(folder: Path) -> bool:
+    """Return whether a folder has a run, a record or a study."""
+    return any(any(folder.glob(pattern)) for pattern in ("*/experiment.json", "*.npz", "studies/*.npz"))

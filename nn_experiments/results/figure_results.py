@@ -73,18 +73,33 @@ def _seeds(curves: Curves, entry: Figure) -> Sequence[int]:
     return [seed for seed in entry.seeds if seed in curves.seeds] or curves.seeds
 
 
-def find_results(folders: Iterable[Path]) -> list[FigureResults]:
+def find_results(folders: Iterable[Path], unreadable: dict[Path, Exception] | None = None) -> list[FigureResults]:
     """Return the results of every figure whose compared orders are complete in one of the folders.
 
     The folder whose run has the most values of the figure's first metric under the compared orders is used, or the
     first of several such folders. If it has the experiment with several settings (``--set``), all of them are returned,
     those of the catalogue's settings first. A figure is left out if one of its compared orders was not recorded, or if
     its curves end below `Figure.at_least`.
+
+    Parameters
+    ----------
+    folders
+        Output folders or folders of records.
+    unreadable
+        Runs and records that cannot be read are left out, and added here with the reasons (default: the first one is an
+        error).
+
+    Raises
+    ------
+    ValueError
+        If a run or a record cannot be read and ``unreadable`` is not given.
+    OSError
+        As for ValueError.
     """
     everything: list[FigureResults] = []
     folders = list(dict.fromkeys(folders))
     for entry in catalogue.FIGURES.values():
-        results = {folder: usable for folder in folders if (usable := _usable(entry, folder))}
+        results = {folder: usable for folder in folders if (usable := _usable(entry, folder, unreadable))}
         if results:
             best = max(results, key=lambda folder: max(_amount(curves, entry) for curves, _ in results[folder]))
             others = tuple(folder for folder in results if folder != best)
@@ -92,10 +107,10 @@ def find_results(folders: Iterable[Path]) -> list[FigureResults]:
     return everything
 
 
-def _usable(entry: Figure, folder: Path) -> list[tuple[Curves, str]]:
+def _usable(entry: Figure, folder: Path, unreadable: dict[Path, Exception] | None) -> list[tuple[Curves, str]]:
     """Return a figure's part of every result of its experiment in a folder that is complete enough, with tags."""
     usable = []
-    for curves, tag in _every_setting(entry, folder):
+    for curves, tag in _every_setting(entry, folder, unreadable):
         if set(_compared(entry)) <= set(curves.orders):
             part = curves.select(
                 seeds=_seeds(curves, entry), orders=[order for order in entry.all_orders if order in curves.orders]
@@ -105,16 +120,33 @@ def _usable(entry: Figure, folder: Path) -> list[tuple[Curves, str]]:
     return usable
 
 
-def _every_setting(entry: Figure, folder: Path) -> list[tuple[Curves, str]]:
+def _every_setting(entry: Figure, folder: Path, unreadable: dict[Path, Exception] | None) -> list[tuple[Curves, str]]:
     """Return all results of a figure's experiment in a folder with their tags, None for the catalogue's settings.
 
-    Runs without a finished block are left out.
+    Runs without a finished block are left out, and what cannot be read if there is a place for the reasons.
+
+    Raises
+    ------
+    ValueError
+        If a run or a record cannot be read and ``unreadable`` is None.
+    OSError
+        As for ValueError.
     """
     records = records_of(entry.experiment, folder)
     if records:
-        return [(load(entry.experiment, out=folder, tag=tag), tag or "") for tag in records]
-    roots = [root for root in runs_of(entry.experiment, folder) if any(root.glob("*/*/*.npz"))]
-    return [(load(root), root.name[:8] if k else "") for k, root in enumerate(roots)]
+        sources = [(path, tag or "") for tag, path in records.items()]
+    else:
+        roots = [root for root in runs_of(entry.experiment, folder) if any(root.glob("*/*/*.npz"))]
+        sources = [(root, root.name[:8] if k else "") for k, root in enumerate(roots)]
+    loaded = []
+    for path, tag in sources:
+        try:
+            loaded.append((load(path), tag))
+        except (ValueError, OSError) as error:
+            if unreadable is None:
+                raise
+            unreadable[path] = error
+    return loaded
 
 
 def _compared(entry: Figure) -> tuple[str, ...]:

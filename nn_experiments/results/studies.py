@@ -87,12 +87,32 @@ def study_path(name: str, folder: Path) -> Path:
     return folder / "studies" / f"{name}.npz"
 
 
-def find_studies(folders: Iterable[Path]) -> list[Study]:
-    """Return all studies in the folders, sorted by name; a study in several folders is taken from the first."""
+def find_studies(folders: Iterable[Path], unreadable: dict[Path, Exception] | None = None) -> list[Study]:
+    """Return all studies in the folders, sorted by name; a study in several folders is taken from the first.
+
+    Parameters
+    ----------
+    folders
+        Output folders or folders of records.
+    unreadable
+        Files that cannot be read are left out, and added here with the reasons (default: the first one is an error).
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be read and ``unreadable`` is not given.
+    OSError
+        As for ValueError.
+    """
     studies: dict[str, Study] = {}
     for folder in dict.fromkeys(folders):
         for path in sorted((folder / "studies").glob("*.npz")):
-            studies.setdefault(path.stem, load_whole_study(path))
+            try:
+                studies.setdefault(path.stem, load_whole_study(path))
+            except (ValueError, OSError) as error:
+                if unreadable is None:
+                    raise
+                unreadable[path] = error
     return [studies[name] for name in sorted(studies)]
 
 

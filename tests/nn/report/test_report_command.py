@@ -20,7 +20,12 @@ def asked(monkeypatch) -> dict[str, Any]:
     found: dict[str, Any] = {"results": [], "own": [], "studies": [], "holds": True, "folders": [], "seeds": []}
 
     def folders(name: str) -> Any:
-        return lambda where: found["folders"].append(where) or found[name]
+        def find(where: Any, *more: Any, **unreadable: Any) -> Any:
+            del more, unreadable
+            found["folders"].append(where)
+            return found[name]
+
+        return find
 
     def theory(seed: int) -> tuple[list[Section], bool]:
         found["seeds"].append(seed)
@@ -33,7 +38,9 @@ def asked(monkeypatch) -> dict[str, Any]:
     monkeypatch.setattr(
         page,
         "network_sections",
-        lambda results, studies: [Section(f"n{k}", one, "<p>x</p>") for k, one in enumerate([*results, *studies])],
+        lambda results, studies, unreadable: [
+            Section(f"n{k}", one, "<p>x</p>") for k, one in enumerate([*results, *studies])
+        ],
     )
     monkeypatch.setattr(page, "own_section", lambda curves, folder: Section("own", f"own {curves}", f"{folder}"))
     monkeypatch.setattr(page, "circumstances", lambda curves, entry: SimpleNamespace(label=lambda: f"run {curves}"))
@@ -58,22 +65,22 @@ CASES = list(itertools.product([False, True], repeat=5))
 def test_the_page_and_the_exit_status(
     asked, tmp_path: Path, capsys, theory: bool, holds: bool, results: bool, own: bool, studies: bool
 ) -> None:
-    """1 if a statement fails, 2 if there are no results of networks; no page where there is nothing to show."""
+    """1 if a statement fails; without results of networks 2, and no page, whatever the theory says."""
     asked |= {"holds": holds, "results": [Result("Title of fig4")] * results}
     asked |= {"own": ["mine"] * own, "studies": ["a study"] * studies}
     out, records, written = tmp_path / "out", tmp_path / "records", tmp_path / "a" / "page.html"
     words = ["--out", str(out), "--results", str(records), "--page", str(written), *["--no-theory"] * (not theory)]
     status = page.main(words)
     some = results or own or studies
-    assert status == (1 if theory and not holds else 0 if some else 2)
+    assert status == (2 if not some else 1 if theory and not holds else 0)
     assert asked["folders"] == [[out, records], out, [out, records]]
     said, errors = capsys.readouterr()
-    missing = f"No results in {out} or {records}. To compute some: python -m nn_experiments run fig4"
-    assert errors == ("" if some else missing + "\n")
-    assert written.exists() == (some or theory)
-    if not (some or theory):
+    missing = f"No results in {out} or {records}. To compute some: python -m nn_experiments run fig4; "
+    assert errors == ("" if some else missing + "for a page with the theory alone: python -m contraction report\n")
+    assert written.exists() == some
+    if not some:
         assert said == ""
-        assert not written.parent.exists()
+        assert list(tmp_path.iterdir()) == []
         return
     assert said.splitlines() == [
         str(written),
@@ -86,15 +93,15 @@ def test_the_page_and_the_exit_status(
         *["Title of fig4"] * results,
         *["a study"] * studies,
         *["own mine"] * own,
-        *["Networks"] * (not some),
     ]
     assert [part.partition("</h2>")[0] for part in text.split("<h2>")[1:]] == titles
-    assert (missing in text) == (not some)
     assert asked["seeds"] == [0] * theory
 
 
 def test_the_page_is_in_the_folder_of_runs_and_the_seed_is_that_of_the_theory(asked, tmp_path: Path, capsys) -> None:
     asked["studies"] = ["a study"]
+    (tmp_path / "abc").mkdir()
+    (tmp_path / "abc" / "experiment.json").write_text('{"decides": {}}')
     assert page.main(["--out", str(tmp_path), "--seed", "7"]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'report.html'}\n"
     assert asked["seeds"] == [7]
@@ -107,3 +114,33 @@ def test_the_folders_without_another_word(asked, tmp_path: Path, monkeypatch) ->
     page.main(["--no-theory"])
     assert asked["folders"][0] == [page.DEFAULT_OUT, Path("results")]
     assert (tmp_path / page.DEFAULT_OUT / "report.html").exists()
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["missing", "empty"])
+@pytest.mark.parametrize("more", [[], ["--page", "page.html"], ["--no-theory"]], ids=["", "page", "no theory"])
+def test_a_named_folder_without_a_run_is_refused(asked, tmp_path: Path, monkeypatch, capsys, there, more) -> None:
+    """Records in the folder of another default are no runs; with --results they are asked for."""
+    monkeypatch.chdir(tmp_path)
+    asked["studies"] = ["a study"]
+    folder = tmp_path / "typo"
+    if there:
+        folder.mkdir()
+    before = sorted(tmp_path.iterdir())
+    assert page.main(["--out", str(folder), *more]) == 2
+    said, errors = capsys.readouterr()
+    assert said == ""
+    assert errors.startswith(f"There is no run in {folder}. To compute one: python -m nn_experiments run ")
+    assert errors.count("\n") == 1
+    assert (asked["folders"], asked["seeds"], sorted(tmp_path.iterdir())) == ([], [], before)
+    assert page.main(["--out", str(folder), "--results", "results", *more]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("path", ["run/experiment.json", "mlp-digits.npz", "studies/atlas.npz"], ids=str)
+def test_runs_records_and_studies_are_results(asked, tmp_path: Path, capsys, path: str) -> None:
+    """A folder with one of them is read, and only then it may turn out that no figure can be drawn of it."""
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text('{"decides": {}}')
+    assert page.main(["--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"No results in {tmp_path} or results. ")
+    assert asked["folders"] != []
