@@ -220,7 +220,7 @@ def _uniform(
     if moment == 2 and ball is None:
         result, tried = _in_mean_square(family, reference, begin, None if space == family.space else space, k)
         if result is not None and (k is None or result.k < k.value * (1 - 2.0**-30)):
-            return result
+            return _smaller(result, _in_p_mean(family, reference, begin, moment, space, ball))
     if k is None or k.value >= 1:
         searched = ball is None and space is None
         return _without_common_factor(family, reference, begin, moment, k, tried, searched=searched)
@@ -235,7 +235,7 @@ def _uniform(
         room = f"the ball is invariant: D = {D.value:.6g} ≤ (1−k)r = {(1 - k.value) * ball:.6g}"
         statement = "Theorem 2.2 on an invariant ball"
         hypotheses = (f"{factor} on the ball B(θ_0, {ball:g})", room, moves)
-    return certificate_or_estimate(
+    uniform = certificate_or_estimate(
         {"k": k, "D": D, "r": r},
         statement=statement,
         k=k.value,
@@ -246,19 +246,45 @@ def _uniform(
         hypotheses=hypotheses,
         p=math.inf if moment is None else float(moment),
     )
+    return _smaller(uniform, _in_p_mean(family, reference, begin, moment, space, ball))
+
+
+def _in_p_mean(
+    family: RandomOperator,
+    reference: NDArray,
+    begin: NDArray | None,
+    moment: float | None,
+    space: Space | None,
+    ball: float | None,
+) -> ErrorBound | None:
+    """Return the bound of p-mean contraction where p-th moments of the maps' constants are known, or None."""
+    if moment is None or ball is not None or space not in (None, family.space) or family.factor_moment(moment) is None:
+        return None
+    return certify_p_mean(family, reference, begin, moment)
+
+
+def _smaller(one: ErrorBound, other: ErrorBound | None) -> ErrorBound:
+    """Return the bound that falls faster, ``one`` if both do alike; a certificate comes before an estimate."""
+    if other is None or one.certified != other.certified:
+        return one if other is None or one.certified else other
+    return other if other.k < one.k * (1 - 2.0**-30) else one
 
 
 def _in_mean_square(
     family: RandomOperator, reference: NDArray, begin: NDArray | None, space: Space | None, k: Constant | None
 ) -> tuple[ErrorBound | None, tuple[str, ...]]:
     """Return the bound with the smallest mean-square factor, in ``space`` (None: the family's), and what was tried."""
-    known = certify_mean_square(family, reference, begin, k) if space is None else None
+    of_moments: tuple[str, ...] = ()
+    try:
+        known = certify_mean_square(family, reference, begin, k) if space is None else None
+    except NotCertified as error:
+        known, of_moments = None, (str(error).removeprefix("not certified: "),)
     if known is not None and isinstance(known.majorant, MeanSquareMoments | Smaller):
         return known, ()  # exact
     result, tried = certify_in_norm(family, reference, begin, space)
     if result is None or (known is not None and known.k <= result.k * (1 + 2.0**-30)):
-        return known, tried
-    return result, tried
+        return known, (*of_moments, *tried)
+    return result, (*of_moments, *tried)
 
 
 def _without_common_factor(

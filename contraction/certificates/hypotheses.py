@@ -65,20 +65,24 @@ def check_constant(family: RandomOperator, name: str, found: object, form: str) 
 
 
 def _with_slack(c: Constant, slack: float) -> Constant:
-    """Add the rounding error to a constant; declared numbers and exact zeros stay unchanged."""
-    if c.origin == "declared" or c.value == 0 or not math.isfinite(c.value):
+    """Add the rounding error to a constant; declared numbers, infinity, and 0 without any error stay unchanged."""
+    total = float(c.value) + slack
+    if c.origin == "declared" or total == 0 or not math.isfinite(total):
         return c
-    return replace(c, value=float(round_up(float(c.value) + slack)))
+    return replace(c, value=float(round_up(total)))
 
 
 def factor_rounded_up(c: Constant, theta: NDArray, family: RandomOperator) -> Constant:
-    """Round up a factor such as |1 - h lambda|: a product, a subtraction and, for d > 1, eigenvalues to 2 d ulps."""
+    """Round up a factor such as |1 - h lambda|: a product, a subtraction and, for d > 1, eigenvalues to 2 d ulps.
+
+    A factor of 0 is exact where every map is constant, or where it is not computed but measured or declared.
+    """
     if theta.dtype == object:
         return replace(c, value=float(c.value))
     d = theta.shape[-1] if theta.ndim else 1
     slack = (1 + c.value) * EPS * (1 if d == 1 else 2 * d)
-    if c.value == 0 and c.origin == "proved" and not family.is_constant:
-        return replace(c, value=slack)
+    if c.value == 0:
+        return replace(c, value=slack) if c.origin == "proved" and not family.is_constant else c
     return _with_slack(c, slack)
 
 
@@ -91,10 +95,7 @@ def displacement_rounded_up(c: Constant, theta: NDArray) -> Constant:
         return replace(c, value=float(c.value))
     size = float(np.max(np.abs(theta.astype(float)), initial=0.0))
     d = theta.shape[-1] if theta.ndim else 1
-    slack = (d + 4) * EPS * (c.value + math.sqrt(d) * size)
-    if c.value == 0 and size > 0 and c.origin != "declared":
-        return replace(c, value=float(round_up(slack)))
-    return _with_slack(c, slack)
+    return _with_slack(c, (d + 4) * EPS * (c.value + math.sqrt(d) * size))
 
 
 def contraction_constant(

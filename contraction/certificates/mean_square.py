@@ -34,6 +34,7 @@ from contraction.maps.spaces import Euclidean, WeightedEuclidean
 __all__ = ["certify_mean_square", "exact_mean_square", "mean_square_norm"]
 
 EXACT_DIM = 20  # E A⊗A has d^4 entries
+UNDERFLOW = 2.0**-960  # more than sums of products lose because they are below the least float
 
 
 def mean_square_norm(
@@ -105,26 +106,39 @@ def exact_mean_square(moments: SecondMoments, theta: NDArray) -> MeanSquareMomen
     """
     known = moments.about(theta)
     d = len(known.Eb)
-    unit = gamma(known.terms + 8 * d) * (1.0 + float(np.max(np.abs(theta), initial=0.0))) ** 2
     mean, second = known.stationary()
-    error = 0.0
     share, a, moved = _sizes_about(moments, known, theta)
-    # (I - L) X = B: changes of L and B move X by at most κ (‖ΔB‖ + ‖ΔL‖ ‖X‖) / (1 - κ ‖ΔL‖)
-    for matrix, value, size, lost in (
-        (np.eye(d) - known.EA, mean, _size(known.EA) + _size(known.Eb), share * moved),
-        (
-            np.eye(d * d) - known.EAA,
-            second,
-            _size(known.EAA) + _size(known.Ebb) + 2 * _size(known.EAb),
-            share * moved * (moved + 2 * a * _size(mean)),
-        ),
-    ):
-        kappa = float(np.linalg.norm(np.linalg.inv(matrix), 2))
-        wrong = (unit + gamma(16 * d**4)) * size * (1 + _size(value) + error) + 2 * _size(known.EAb) * error + lost
-        if kappa * wrong >= 0.5:
-            raise NotCertified(f"the moments are too ill-conditioned for a bound: condition number {kappa:.3g}")
-        error = 2 * kappa * wrong
-    return MeanSquareMoments(known.EAA, unit * _size(known.EAA), second, error)
+    # entries of A have the error of a difference such as 1 - hλ, so that E A is off by entries * (1 + a)
+    entries, solved = gamma(moments.terms + 8 * d), gamma(16 * d**4)
+    of_squares = entries * a * (1 + a) + UNDERFLOW
+    wrong = share * moved + solved * _size(known.Eb) + UNDERFLOW
+    error = _moved(np.eye(d) - known.EA, entries * (1 + a) + UNDERFLOW, mean, wrong, solved)
+    length = _size(mean) + error
+    wrong = share * moved * moved + 2 * (share * a * moved * length + _size(known.EAb) * error)
+    wrong += solved * (2 * _size(known.EAb) * length + _size(known.Ebb)) + UNDERFLOW * (1 + length)
+    error = _moved(np.eye(d * d) - known.EAA, of_squares, second, wrong, solved)
+    return MeanSquareMoments(known.EAA, of_squares, second, error)
+
+
+def _moved(L: NDArray, of_matrix: float, X: NDArray, of_right_side: float, solved: float) -> float:
+    """Return a bound on the error of the solution X of L X = B that has been computed.
+
+    Let the true L be off by ΔL and the true B by ΔB, and let X solve (L + δL) X = B exactly, where δL is what the
+    solver adds. Then X is off by at most κ (‖ΔB‖ + (‖ΔL‖ + ‖δL‖) ‖X‖) / (1 - κ (‖ΔL‖ + ‖δL‖)), where κ = ‖L^-1‖ is
+    that of L + δL. If this product with the computed κ is at most 1/16, the computed inverse is off by 1/16 of itself
+    at most, κ is at most 16/15 of L's, and so is that of L + δL in turn: (16/15)² / (1 - 1/15) is below 5/4.
+
+    Raises
+    ------
+    NotCertified
+        If L may be nearly singular.
+    """
+    kappa = float(np.linalg.norm(np.linalg.inv(L), 2))
+    changed = of_matrix + solved * _size(L)
+    error = 1.25 * kappa * (of_right_side + changed * _size(X))
+    if not kappa * changed <= 0.0625 or not math.isfinite(error):
+        raise NotCertified(f"the moments are too ill-conditioned for a bound: condition number {kappa:.3g}")
+    return error
 
 
 def _size(x: NDArray) -> float:
@@ -155,6 +169,11 @@ def certify_mean_square(
     common
         A factor of all maps in the family's metric, if one is known. Where it gives less than the exact second moments
         with their bounds on rounding, the certificate takes the smaller of the two.
+
+    Raises
+    ------
+    NotCertified
+        If second moments that the user has given are too ill-conditioned for a bound.
     """
     if not family.is_iid or theta.dtype == object:
         return None
@@ -180,10 +199,12 @@ def _exact(
     rate = Constant(float(round_up(math.sqrt(moments.radius), 64)), origin, f"√r, r the radius of E A⊗A{of}")
     try:
         share, _, moved = _sizes_about(moments, about, reference.astype(float))
-        lost = share * moved * moved + 2.0**-960
+        lost = share * moved * moved + UNDERFLOW
         D = _displacement(family, about, lost, reference.astype(float), origin, of)
         majorant = exact_mean_square(moments, reference.astype(float))
     except NotCertified:
+        if family.given_moments:
+            raise  # the user's own numbers are the reason
         return None
     rho = _factor(family, len(theta), origin, common)
     geometric = None if rho is None else Geometric(rho.value, D.value)

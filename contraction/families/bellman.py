@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_finite, check_flag
 from contraction.families._checks import finite_array
-from contraction.families.noise import Noise
+from contraction.families.noise import Noise, at_exponent
 from contraction.families.own_noise import as_noise
 from contraction.maps.constants import Constant
 from contraction.maps.operators import RandomOperator
@@ -160,4 +160,8 @@ class BellmanOperators(RandomOperator):
         quiet = BellmanOperators(self.rewards, self.transitions, self.discount, sampled=self.sampled)
         push = (self.dim * self.actions) ** (1 / q) * self.noise.absolute_norm(q)
         value = min(quiet.displacement(theta0).value + push, self.displacement(theta0).value)
-        return Constant(value, self.noise.moment_origin(q), f"sup without noise + (S A E |eps|^p)^(1/p) at p = {q:g}")
+        return Constant(
+            value,
+            self.noise.moment_origin(q),
+            f"sup without noise + (S A E |eps|^p)^(1/p) {at_exponent(self.noise, q)}",
+        )

@@ -13,7 +13,7 @@ from scipy import optimize
 
 from contraction.arguments import check_choice, check_finite
 from contraction.families._checks import check_weights
-from contraction.families.noise import Noise, TwoPoint
+from contraction.families.noise import Noise, TwoPoint, at_exponent
 from contraction.families.own_noise import as_noise
 from contraction.maps.constants import Constant
 from contraction.maps.operators import AffineMaps, RandomOperator
@@ -130,9 +130,8 @@ class ExpandingOnAverage(RandomOperator):
             float(power_mean([self.offset.absolute_norm(p, c) for c, _ in pairs], p, [w for _, w in pairs]))
             for pairs in map(self._centers, starts)
         ]
-        return Constant(
-            max(values), self.offset.moment_origin(p), f"(E |K g(theta0) + b - theta0|^p)^(1/p) at p = {p:g}"
-        )
+        source = f"(E |K g(theta0) + b - theta0|^p)^(1/p) {at_exponent(self.offset, p)}"
+        return Constant(max(values), self.offset.moment_origin(p), source)
 
     def _centers(self, theta0: ArrayLike) -> list[tuple[float, float]]:
         """(c, weight): the displacement is |b - c|, c = θ_0 - K g(θ_0)."""

@@ -11,6 +11,7 @@ from contraction.arguments import check_finite
 from contraction.families._checks import symmetric_matrix
 from contraction.families._linear import CommonLinear
 from contraction.families._reasons import why_not_learning_rate
+from contraction.families.noise import at_exponent
 from contraction.families.own_noise import NoiseLike, as_noise
 from contraction.maps.constants import Constant
 from contraction.maps.rounding import euclidean_norm, power_mean
@@ -128,7 +129,7 @@ class HeavyBall(CommonLinear):
             value = min(max(values), jensen)
         else:
             value = max(math.hypot(a, r) for a, r in norms)
-        return Constant(value, self.noise.moment_origin(p), f"(E |T z - z|^p)^(1/p) at p = {p:g}")
+        return Constant(value, self.noise.moment_origin(p), f"(E |T z - z|^p)^(1/p) {at_exponent(self.noise, p)}")
 
     @property
     def offset_mean(self) -> NDArray:

@@ -12,6 +12,7 @@ from contraction.arguments import check_finite
 from contraction.families._checks import finite_array, symmetric_matrix
 from contraction.families._linear import CommonLinear, noise_box
 from contraction.families._reasons import why_not_hessian
+from contraction.families.noise import at_exponent
 from contraction.families.own_noise import NoiseLike, as_noise
 from contraction.maps.balls import AffineEnclosure, ball, matrix, vector
 from contraction.maps.constants import Constant
@@ -124,7 +125,11 @@ class LinearizedSGD(CommonLinear):
         if math.isinf(p):
             return self.displacement(theta0)
         value = abs(self.h) * max(self.noise.norm_moment(c, p) for c in self._centers(theta0)) if self.h else 0.0
-        return Constant(value, self.noise.moment_origin(p), f"h (E |eps - H (theta0 - theta*)|^p)^(1/p) at p = {p:g}")
+        return Constant(
+            value,
+            self.noise.moment_origin(p),
+            f"h (E |eps - H (theta0 - theta*)|^p)^(1/p) {at_exponent(self.noise, p)}",
+        )
 
     @property
     def offset_mean(self) -> NDArray:

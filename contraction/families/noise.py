@@ -38,6 +38,12 @@ def _exponent(*numbers: float) -> int:
     return math.frexp(max(map(abs, numbers)))[1]
 
 
+def at_exponent(noise: Noise, p: float) -> str:
+    """Return at which p a moment of a noise is meant, in words for the source of a constant."""
+    q = noise.bounding_exponent(p)
+    return f"at p = {p:g}" if q == p else f"at p = {p:g}, by that at p = {q:g}, which is no less"
+
+
 class Noise:
     """A law on R, drawn independently for each coordinate: draws, moments and support.
 
@@ -146,6 +152,10 @@ class Noise:
             norm = min(least, law.reach(np.array([center])), law._norm_by_logarithms(p, center))
         with np.errstate(over="ignore"):
             return float(np.ldexp(norm, e))
+
+    def bounding_exponent(self, p: float) -> float:
+        """Return the exponent whose moment is used at p: p itself, or a larger one, by Lyapunov's inequality."""
+        return p
 
     def moment_origin(self, p: float) -> Origin:
         """Return `origin` if `moment` is an upper bound at this p, "measured" if it rests on an extrapolation."""

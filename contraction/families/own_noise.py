@@ -106,6 +106,12 @@ class ScipyNoise(Noise):
         return Student(float(shapes[0]), float(scale), float(loc)) if name == "t" else Cauchy(float(scale), float(loc))
 
     @override
+    def bounding_exponent(self, p: float) -> float:
+        if p <= 2:
+            return 2.0 if math.isfinite(self._variance) else p
+        return float(2 * math.ceil(p / 2))
+
+    @override
     def moment_origin(self, p: float) -> Origin:
         extrapolated = p < 2 and not math.isfinite(self._variance) and self._closed is None
         return "measured" if extrapolated else "proved"
@@ -123,6 +129,17 @@ class ScipyNoise(Noise):
         farthest = ROOM * power(max(abs(low - about), abs(high - about)), p)
         return min(total ** (p / m) if total >= least_moment(self.law, m, about) else math.inf, farthest)
 
+    @override
+    def _norm_by_logarithms(self, p: float, about: float) -> float:
+        """Return the bound of the triangle inequality, from the law with loc = 0 and scale = 1 at an even exponent."""
+        m = 2 * max(1, math.ceil(p / 2))
+        shapes, loc, scale = self.law.dist._parse_args(*self.law.args, **self.law.kwds)
+        with np.errstate(all="ignore"):
+            raw = _real(self.law.dist.moment(m, *shapes))
+        if not 0 <= raw < math.inf or raw < least_moment(self.law.dist(*shapes), m):
+            return math.inf
+        return (float(scale) * power(raw, 1 / m) + abs(about - float(loc))) * (ROOM + 2.0**-48)
+
     def _even_moment(self, m: int, about: float) -> float:
         """Return an upper bound on E |X - about|^m for even m, ``inf`` if it is infinite, by SciPy's raw moments.
 
@@ -138,8 +155,8 @@ class ScipyNoise(Noise):
             with np.errstate(all="ignore"):  # scipy multiplies numbers that are too large
                 return _real(self.law.dist.moment(k, *shapes)) if k else 1.0
 
-        if not 0 <= (last := raw(m)) < math.inf:
-            return math.inf
+        if not 0 <= (last := raw(m)) < math.inf or last < least_moment(self.law.dist(*shapes), m):
+            return math.inf  # without the moments of lower order, which may be integrals that take seconds each
         if shift == 0 or m > MANY:
             return power(float(scale) * (power(last, 1 / m) + abs(shift)), m) * (ROOM + m * 2.0**-48)
         powers = [power(abs(shift), m - k) * (-math.copysign(1, shift)) ** (m - k) for k in range(m)]
@@ -258,6 +275,10 @@ class FunctionNoise(Noise):
     @override
     def interval(self) -> tuple[float, float]:
         return self._interval
+
+    @override
+    def bounding_exponent(self, p: float) -> float:
+        return 2.0 if self._mean is not None and self._variance is not None and p <= 2 else p
 
     @override
     def moment(self, p: float, about: float = 0.0) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from contraction.arguments import check_finite, check_integer
 from contraction.families._linear import CommonLinear, noise_box
 from contraction.families._reasons import why_not_learning_rate
+from contraction.families.noise import at_exponent
 from contraction.families.own_noise import NoiseLike, as_noise
 from contraction.maps.balls import AffineEnclosure, ball, vector
 from contraction.maps.constants import Constant
@@ -103,7 +104,9 @@ class QuadraticSGD(CommonLinear):
             return self.displacement(theta0)
         rows = np.atleast_2d(np.asarray(theta0, dtype=float)).reshape(-1, self.dim)
         value = abs(self.h) * max(self.noise.norm_moment(row, p) for row in rows) if self.h else 0.0
-        return Constant(value, self.noise.moment_origin(p), f"h (E |eps - theta0|^p)^(1/p) at p = {p:g}")
+        return Constant(
+            value, self.noise.moment_origin(p), f"h (E |eps - theta0|^p)^(1/p) {at_exponent(self.noise, p)}"
+        )
 
     @property
     def offset_mean(self) -> NDArray:

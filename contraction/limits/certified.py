@@ -41,16 +41,16 @@ def certificate_of_limit(
     Raises
     ------
     NotCertified
-        If a moment or a ball was asked for and `certify` refuses.
+        If a moment or a ball was asked for, `certify` refuses, and a map moves the reference.
     """
     try:
         return certify(family, reference, moment=moment, ball=ball, seed=seed)
     except NotCertified:
-        if moment is not None or ball is not None:
-            raise
-    moves = family.displacement(reference)
-    if moves is None or moves.value != 0:
-        return None
+        moves = family.displacement(reference)
+        if moves is None or moves.value != 0:
+            if moment is not None or ball is not None:
+                raise
+            return None
     search_declared(family, reference, None, None, seed)
     fixed = certificate_or_estimate(
         {"D": moves},

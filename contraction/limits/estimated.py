@@ -65,6 +65,13 @@ class Search:
                 break
             n *= 2
         n = min(n, 2 ** (max_maps.bit_length() - 1))
+        moves = self.family.displacement(self.reference)
+        if not np.any(before > 0) and moves is not None and moves.value == 0:
+            raise NotSettled(
+                f"undecided: no map moves theta0 ({moves.source}), so T_1 … T_n theta0 = theta0 for every n, and fresh "
+                "starts, which are images of theta0, do not show what becomes of other starts. Leave out start= for "
+                "the limit of theta0, or exchange theta0 and start to ask whether the other start comes there"
+            )
         if not np.any(before > 0):
             raise NotSettled(
                 f"undecided: at n = {n}, no fresh start (an image of theta0 under up to {lengths(n)[-1]} new maps) "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Protocol
@@ -115,11 +116,13 @@ class LazyDraws(Sequence):
     def __len__(self) -> int:
         return self.n
 
-    def __getitem__(self, i: int) -> Draw:
+    def __getitem__(self, i: int | slice) -> Draw:
+        """Return draw i, from the end if i is negative, or a list of draws for a slice."""
+        if isinstance(i, slice):
+            return [self[j] for j in range(self.n)[i]]
+        i = range(self.n)[operator.index(i)]
         if i in self._kept:
             return self._kept[i]
-        if not 0 <= i < self.n:
-            raise IndexError(i)
         draw = self.family.draw_block(map_generator(self.seed, i), self.replicas)
         if self._keep is None:
             self._keep = _nbytes(draw) * self.n <= CACHED_BYTES

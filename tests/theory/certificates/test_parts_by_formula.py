@@ -21,7 +21,7 @@ from contraction.certificates.norms import _optimised
 from contraction.certificates.overrides import search_lists
 from contraction.certificates.region_epochs import drift
 from contraction.certificates.step_bounds import StepBounds, curvature_bounds, step_factor
-from contraction.families import Cyclic, FiniteFamily, Reshuffled
+from contraction.families import Cyclic, FiniteFamily, LinearizedSGD, Reshuffled
 from contraction.maps.constants import Constant
 from contraction.maps.domains import RotatedBox
 from contraction.maps.errors import DeclarationRefuted, NotCertified
@@ -312,6 +312,17 @@ def test_displacements_are_rounded_up_by_the_largest_coordinate(theta: list[floa
     assert displacement_rounded_up(Constant(1.0, "declared", ""), np.array(theta)).value == 1.0
     assert displacement_rounded_up(Constant(math.inf, "proved", ""), np.array(theta)).value == math.inf
     assert displacement_rounded_up(Constant(1.0, "proved", ""), np.array([F(1), F(2)])).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("origin", "constant", "found"),
+    [("proved", False, EPS), ("proved", True, 0.0), ("declared", False, 0.0), ("measured", False, 0.0)],
+)
+def test_a_factor_of_zero_is_exact_unless_it_is_computed(origin: str, constant: bool, found: float) -> None:
+    """0.1 · 10 is 1 in floats and not in truth, 0.5 · 2 is 1 in both."""
+    family = LinearizedSGD([0.0], [[2.0]], 0.5) if constant else LinearizedSGD([0.0], [[10.0]], 0.1)
+    assert family.is_constant == constant
+    assert factor_rounded_up(Constant(0.0, origin, ""), np.ones(1), family).value == found
 
 
 @pytest.mark.parametrize(("slope", "start"), [(0.9, 1.0), (0.7, 3.0), (0.3, 1e6), (-0.6, -7.0)])

@@ -98,11 +98,26 @@ def test_draws_are_kept_if_all_of_them_fit(monkeypatch: pytest.MonkeyPatch) -> N
         assert first.tolist() == again.tolist()
         assert len(made) == calls
         assert len(lazy) == 3
-        for beyond in (3, -1):
+        for beyond in (3, -4):
             with pytest.raises(IndexError):
                 lazy[beyond]
     assert draws._nbytes(np.zeros(3)) == 24
     assert draws._nbytes({"a": np.zeros(3), "b": (np.zeros(2), 5)}) == 24 + 16 + 64
+
+
+@pytest.mark.parametrize(
+    "part", [slice(1, 4), slice(None), slice(-2, None), slice(None, None, -2), slice(4, 1), slice(7)]
+)
+def test_draws_take_slices_and_negative_indices_as_a_list_does(part: slice) -> None:
+    family = ct.RandomOperator(lambda rng: rng.uniform(), lambda x, u: x / 2 + u)
+    lazy = draws.LazyDraws(family, 5, 3, None)
+    plain = [lazy[i] for i in range(5)]
+    assert len({*plain}) == 5
+    assert lazy[part] == plain[part]
+    assert [lazy[-i] for i in range(1, 6)] == plain[::-1]
+    assert family.sample(5, 3).draws[part] == plain[part]
+    with pytest.raises(TypeError):
+        lazy[1.0]
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
