@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 __all__ = ["DONE", "FAILED", "INTERRUPTED", "REFUSED", "UNFINISHED", "run_command", "status_of"]
 
@@ -82,9 +83,13 @@ def run_command(command: Callable[[], int], *, name: str, interrupted: str) -> i
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        _discard_output()
-        return DONE
+    except BrokenPipeError as error:
+        if _reader_has_gone():
+            _discard_output()
+            return DONE
+        with suppress(BrokenPipeError):  # it may be that of standard error
+            print(f"{name}: {error}", file=sys.stderr)
+        return FAILED
     except MemoryError as error:
         print(f"{name}: there is not enough memory for this: {error}", file=sys.stderr)
         return FAILED
@@ -120,6 +125,19 @@ def _flush() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
+
+
+def _reader_has_gone() -> bool:
+    """Return whether standard output is a pipe whose reader has gone; true where the system cannot tell."""
+    try:
+        file = sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):  # closed, or not a file
+        return False
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(file, 0)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
 def _discard_output() -> None:

@@ -141,6 +141,23 @@ def test_a_reader_that_has_gone_does_not_hide_that_a_statement_fails() -> None:
     assert (gone.returncode, gone.stderr) == (1, "")
 
 
+@pytest.mark.parametrize("closed", [False, True], ids=["read", "gone"])
+def test_a_broken_pipe_that_is_not_of_the_output_is_a_failure(closed: bool) -> None:
+    """A worker or a socket that has gone is none of the reader's doing; if the reader has gone as well, all is well."""
+    code = "import os, sys; from contraction.command_line import run_command\n"
+    code += "def command():\n    a, b = os.pipe(); os.close(a); os.write(b, b'x')\n"
+    code += "sys.exit(run_command(command, name='here', interrupted='stopped'))"
+    reading, writing = os.pipe()
+    if closed:
+        os.close(reading)
+    gone = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    if not closed:
+        os.close(reading)
+    assert gone.returncode == (0 if closed else 1)
+    assert gone.stderr == ("" if closed else "here: [Errno 32] Broken pipe\n")
+
+
 def test_the_error_of_a_folder_says_what_kind_it_is(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(NotADirectoryError, match=r"^the output folder '.*below' cannot be written: ") as refused:
