@@ -21,6 +21,7 @@ from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.refusals import check_dense
 from nn_experiments.training.scalar_loss import Criterion
+from nn_experiments.training.schedulers import REMEDY, schedulers_made
 from nn_experiments.training.self_check import SelfCheck
 from nn_experiments.training.states import Fits, State
 from nn_experiments.training.structure import structure
@@ -293,7 +294,7 @@ def _after(user: _FunctionLoop, state: State, batches: list[Batch], slopes: floa
 
 
 def _check_takes_a_step(user: _FunctionLoop, state: State, batch: Batch) -> None:
-    with restored_generators():
+    with restored_generators(), schedulers_made(user.optimizer) as made:
         try:
             after = _after(user, state, [batch])
         except CannotReplay:
@@ -304,6 +305,11 @@ def _check_takes_a_step(user: _FunctionLoop, state: State, batch: Batch) -> None
                 f"the training function cannot run on {shape}: {type(error).__name__}: {error}. It may only take batch "
                 "after batch"
             ) from error
+    if made:
+        raise ValueError(
+            f"the training function makes a learning rate scheduler ({', '.join(made)}), which begins anew whenever it "
+            f"is called on one batch: the iterates would be those of a constant rate. Instead, {REMEDY}"
+        )
     if all(torch.equal(value, state["parameters"][name]) for name, value in after["parameters"].items()):
         raise ValueError(
             "the training function changes no parameter of the model on one batch: it does not call optimizer.step() "

@@ -21,6 +21,7 @@ from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.own_loop_reasons import why_own_loop
 from nn_experiments.training.refusals import check_is_module, check_module
 from nn_experiments.training.scalar_loss import Criterion, check_loss
+from nn_experiments.training.schedulers import REMEDY, schedulers_of
 from nn_experiments.training.self_check import SelfCheck, Unchecked
 from nn_experiments.training.step import State, TrainingStep, initial_state
 from nn_experiments.training.transforms import GradientTransform, check_transform
@@ -198,11 +199,12 @@ def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     used = [s for s in optimizer.state.values() if isinstance(s, dict) and float(s.get("step", int(builtin))) > 0]
     if used:
         raise ValueError("the optimizer has already taken steps; make a fresh one, since iterate 0 is the start")
-    if any("initial_lr" in group for group in optimizer.param_groups):
+    names = schedulers_of(optimizer)
+    if names or any("initial_lr" in group for group in optimizer.param_groups):
+        which = f" ({', '.join(names)})" if names else ""
         raise ValueError(
-            "the optimizer is driven by a learning rate scheduler, whose steps cannot be replayed; instead, give "
-            'from_torch schedule=Schedule(kind="cosine", horizon=1000), "linear" or "inverse", or a function of t such '
-            "as schedule=lambda t: 0.1 ** (t // 300)"
+            f"the optimizer is driven by a learning rate scheduler{which}, whose "
+            f"steps cannot be replayed: the iterates would be those of a constant rate. Instead, {REMEDY}"
         )
     trained = {id(p) for p in model.parameters() if p.requires_grad}
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -6,6 +6,7 @@ thousands of steps, which no comparison of results would show.
 
 from __future__ import annotations
 
+import os
 import random
 import types
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nn_experiments.training.reachable import ITERATORS, attributes, has_own_attributes, methods, reachable
+from nn_experiments.training.reachable import CACHED, ITERATORS, attributes, has_own_attributes, methods, reachable
 from nn_experiments.training.trees import bytes_of
 
 __all__ = ["Frozen", "changeable", "changed", "hidden_state", "iterators"]
@@ -39,7 +40,7 @@ def hidden_state(
     functions
         The user's functions that a step calls, such as the loss, by the names that they have in the paths.
     """
-    values: dict[str, Frozen] = {}
+    values: dict[str, Frozen] = {f"os.environ[{key!r}]": ("str", repr(value)) for key, value in os.environ.items()}
     for name, module in model.named_modules():
         values[f"the module's {name}.{_BUFFERS}" if name else f"the module's {_BUFFERS}"] = ("keys", *module._buffers)
     for where, part in _reached(model, functions, optimizer):
@@ -137,9 +138,14 @@ def iterators(values: dict[str, Frozen]) -> dict[str, str]:
 
 
 def changed(before: dict[str, Frozen], after: dict[str, Frozen]) -> dict[str, str]:
-    """Return path -> how the value changed, for all differences between two results of `hidden_state`."""
+    """Return path -> how the value changed, for all differences between two results of `hidden_state`.
+
+    A value that a table of `functools.lru_cache` has got or lost is none: the function gives it again.
+    """
     changes: dict[str, str] = {}
     for path in [*before, *(path for path in after if path not in before)]:
+        if CACHED in path and (path not in before or path not in after):
+            continue
         old, new = before.get(path), after.get(path)
         if old != new:
             changes[path] = f"{_shown(old)} became {_shown(new)}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import functools
+import gc
+import importlib.util
 import itertools
 import random
 import sys
@@ -15,7 +18,17 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["ITERATORS", "LIMIT", "attributes", "global_names", "has_own_attributes", "methods", "reachable", "reaches"]
+__all__ = [
+    "CACHED",
+    "ITERATORS",
+    "LIMIT",
+    "attributes",
+    "global_names",
+    "has_own_attributes",
+    "methods",
+    "reachable",
+    "reaches",
+]
 
 #: The largest number of objects that are visited from one object.
 LIMIT = 20_000
@@ -52,6 +65,8 @@ ITERATORS = (
     *(type(iter(one)) for one in ((), [], {}, {}.values(), {}.items(), set(), range(0), "")),
     *(enumerate, zip, map, filter, reversed),
 )
+#: In a path, between a function with a cache and the argument of a cached value.
+CACHED = " cached["
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
@@ -178,8 +193,30 @@ def _parts(path: str, value: object) -> Iterator[tuple[str, object]]:
         yield from ((path, value.__self__), (path, value.__func__))
     elif isinstance(value, types.FunctionType):
         yield from _of_function(path, value)
+    elif isinstance(value, functools._lru_cache_wrapper):
+        yield path, value.__wrapped__
+        yield from ((f"{path}{CACHED}{key}]", part) for key, part in _cached(value))
     elif hasattr(value, "__dict__") or _has_slots(value):
         yield from _of_object(path, value)
+
+
+def _cached(table: functools._lru_cache_wrapper[object]) -> Iterator[tuple[str, object]]:
+    """Yield (argument, value) for what `functools.lru_cache` and `functools.cache` keep.
+
+    Python has no access to it but the garbage collector's: a table without a limit is a dictionary, and one with a
+    limit refers to each key, the value that belongs to it and their common class in turn.
+    """
+    parts = gc.get_referents(table)
+    limit = table.cache_parameters()["maxsize"]
+    pairs = [(key, part) for one in parts if type(one) is dict and one is not vars(table) for key, part in one.items()]
+    if limit is not None:
+        pairs = [
+            (key, part)
+            for key, part, kind in zip(parts, parts[1:], parts[2:], strict=False)
+            if isinstance(kind, type) and kind.__name__ == "_lru_list_elem"
+        ]
+    for key, part in pairs:
+        yield repr(key) if isinstance(key, _PLAIN) or key == () else "…", part
 
 
 def _of_object(path: str, value: object) -> Iterator[tuple[str, object]]:
@@ -211,6 +248,13 @@ def _of_function(path: str, function: types.FunctionType) -> Iterator[tuple[str,
         part = function.__globals__.get(name)
         if part is not None:
             yield from _named(f"{path} (global variable {name})", part, function.__code__)
+    package = function.__globals__.get("__package__") or ""
+    for level, name in sorted(_imports(function.__code__)):
+        with contextlib.suppress(ImportError, ValueError):
+            full = importlib.util.resolve_name("." * level + name, package)
+            for module in dict.fromkeys((full.partition(".")[0], full)):
+                if (part := sys.modules.get(module)) is not None:
+                    yield from _named(f"{path} (imported module {module})", part, function.__code__)
 
 
 def _named(path: str, value: object, code: types.CodeType, depth: int = 3) -> Iterator[tuple[str, object]]:
@@ -242,6 +286,19 @@ def global_names(code: types.CodeType) -> frozenset[str]:
     names = {str(one.argval) for one in dis.get_instructions(code) if one.opname in reads}
     inner = (global_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
     return frozenset(names).union(*inner)
+
+
+@functools.lru_cache(maxsize=4096)
+def _imports(code: types.CodeType) -> frozenset[tuple[int, str]]:
+    """Return (number of dots, name) for the modules that a function's code, and that of functions in it, imports."""
+    lines = list(dis.get_instructions(code))
+    found = {
+        (lines[k - 2].argval if k > 1 and isinstance(lines[k - 2].argval, int) else 0, str(one.argval))
+        for k, one in enumerate(lines)
+        if one.opname == "IMPORT_NAME"
+    }
+    inner = (_imports(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return frozenset(found).union(*inner)
 
 
 def reaches(root: object, path: str, targets: Collection[int]) -> str | None:

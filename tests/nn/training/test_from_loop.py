@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
+from nn_experiments.training.schedulers import schedulers_of  # noqa: E402
 
 MSE = torch.nn.functional.mse_loss
 
@@ -266,16 +267,52 @@ def test_what_cannot_be_replayed_is_refused_with_the_reason(function, kind: str,
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_a_scheduler_in_the_loop_is_refused() -> None:
+LRScheduler, ReduceLROnPlateau = torch.optim.lr_scheduler.LRScheduler, torch.optim.lr_scheduler.ReduceLROnPlateau
+SCHEDULERS = {
+    "StepLR": lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 2),
+    "StepLR beyond the batches": lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 1000),
+    "ReduceLROnPlateau": lambda optimizer: torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0),
+    "OneCycleLR": lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=100),
+}
+
+
+@pytest.mark.parametrize("make", SCHEDULERS.values(), ids=SCHEDULERS)
+@pytest.mark.parametrize("where", ["stepped in the loop", "beside the loop", "made in the loop"])
+def test_a_scheduler_is_refused_by_name(make, where: str) -> None:
+    """The iterates would be those of a constant rate, also where the scheduler has not changed it yet."""
     model, optimizer = network()
-    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+    outer = None if where == "made in the loop" else make(optimizer)
 
-    def function(model, optimizer, batch) -> None:
-        train(model, optimizer, [batch])
-        scheduler.step()
+    def function(model, optimizer, batches) -> None:
+        scheduler = make(optimizer) if outer is None else outer
+        for batch in batches:
+            train(model, optimizer, [batch])
+            if where != "beside the loop":
+                scheduler.step(*([1.0] if "Plateau" in type(scheduler).__name__ else []))
 
-    with pytest.raises(ValueError, match="driven by a learning rate scheduler"):
-        nne.from_loop(model, optimizer, loader(), train_step=function, steps=5)
+    said = rf"learning rate scheduler \({type(make(network()[1])).__name__}\).*schedule=Schedule"
+    with pytest.raises(ValueError, match=said):
+        nne.from_loop(model, optimizer, loader(), loop=function, steps=5)
+
+
+def test_a_scheduler_of_another_optimizer_or_one_that_is_gone_is_none() -> None:
+    model, optimizer = network()
+    make = SCHEDULERS["ReduceLROnPlateau"]
+    other = make(network()[1])
+    assert schedulers_of(optimizer) == []
+    held = make(optimizer)
+    assert schedulers_of(optimizer) == ["ReduceLROnPlateau"]
+    del held
+
+    def function(model, optimizer, batches) -> None:
+        make(network()[1])
+        train(model, optimizer, batches)
+
+    begins = [kind.__init__ for kind in (LRScheduler, ReduceLROnPlateau)]
+    step, _, _ = nne.from_loop(model, optimizer, loader(), loop=function, steps=5)
+    assert step.compared == 5
+    assert [kind.__init__ for kind in (LRScheduler, ReduceLROnPlateau)] == begins
+    del other
 
 
 def test_noise_and_dropout_frozen_by_the_batch() -> None:

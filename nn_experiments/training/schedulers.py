@@ -1,0 +1,59 @@
+"""Learning rate schedulers of torch that change an optimizer: those that exist, and those that a function makes."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+from collections.abc import Callable, Iterator
+
+import torch
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+__all__ = ["REMEDY", "schedulers_made", "schedulers_of"]
+
+REMEDY = (
+    'give from_torch schedule=Schedule(kind="cosine", horizon=1000), "linear" or "inverse", or a function of t such as '
+    "schedule=lambda t: 0.1 ** (t // 300)"
+)
+
+
+def schedulers_of(optimizer: torch.optim.Optimizer) -> list[str]:
+    """Return the classes of the schedulers in memory that change an optimizer, by name.
+
+    Some leave a mark in the optimizer and others none, such as `ReduceLROnPlateau`, so all objects are looked through.
+
+    Examples
+    --------
+    >>> optimizer = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), lr=0.1)
+    >>> scheduler = ReduceLROnPlateau(optimizer)
+    >>> schedulers_of(optimizer)
+    ['ReduceLROnPlateau']
+    """
+    every = (one for one in gc.get_objects() if issubclass(type(one), LRScheduler))
+    return sorted({type(one).__name__ for one in every if getattr(one, "optimizer", None) is optimizer})
+
+
+@contextlib.contextmanager
+def schedulers_made(optimizer: torch.optim.Optimizer) -> Iterator[list[str]]:
+    """Yield a list, to which the class of every scheduler is added that is made for an optimizer in the body."""
+    made: list[str] = []
+
+    def noted(begin: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(begin)
+        def init(self: LRScheduler, of: torch.optim.Optimizer, *args: object, **options: object) -> None:
+            if of is optimizer and type(self).__name__ not in made:
+                made.append(type(self).__name__)
+            begin(self, of, *args, **options)
+
+        return init
+
+    kinds = (LRScheduler, ReduceLROnPlateau)  # the latter does not call the former's
+    own = [kind.__init__ for kind in kinds]
+    try:
+        for kind, begin in zip(kinds, own, strict=True):
+            kind.__init__ = noted(begin)  # type: ignore[method-assign]
+        yield made
+    finally:
+        for kind, begin in zip(kinds, own, strict=True):
+            kind.__init__ = begin  # type: ignore[method-assign]
