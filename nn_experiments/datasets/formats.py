@@ -22,7 +22,7 @@ import numpy as np
 from contraction.files import UNREADABLE, check_numpy_file
 from nn_experiments.datasets.errors import DataError
 
-__all__ = ["Split", "Splits", "read_arrays", "read_cifar", "read_idx"]
+__all__ = ["Split", "Splits", "check_not_empty", "read_arrays", "read_cifar", "read_idx"]
 
 Split = tuple[np.ndarray, np.ndarray]
 Splits = tuple[Split, Split]
@@ -36,12 +36,29 @@ _ALLOWED = {
 }
 
 
+def check_not_empty(name: str | Path, size: int) -> None:
+    """Check that a file of data has a first byte.
+
+    Raises
+    ------
+    DataError
+        If it is empty; the message says what to do.
+    """
+    if size == 0:
+        raise DataError(
+            f"{name} is empty, as a download or a copy leaves it that did not begin: delete it, so that the data is "
+            "looked for elsewhere, or put the whole file in its place"
+        )
+
+
 def read_idx(path: Path) -> np.ndarray:
     """Read an IDX file of unsigned bytes, compressed (``.gz``) or not."""
     try:
+        check_not_empty(path, path.stat().st_size)
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is truncated or altered ({error})") from error
+    check_not_empty(path, len(data))
     if len(data) < 8 or data[:3] != b"\x00\x00\x08" or not 1 <= data[3] <= 4:
         raise DataError(f"{path} is not an IDX file of unsigned bytes")
     axes = data[3]
@@ -60,6 +77,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _python_batch(data: bytes, name: str, label_key: bytes) -> Split:
+    check_not_empty(name, len(data))
     try:
         batch = _ArraysOnly(io.BytesIO(data), encoding="bytes").load()
         pixels, labels = np.asarray(batch[b"data"]), np.asarray(batch[label_key])
@@ -72,7 +90,8 @@ def _python_batch(data: bytes, name: str, label_key: bytes) -> Split:
 
 def _binary_batch(data: bytes, name: str, label_bytes: int) -> Split:
     record = 3072 + label_bytes
-    if len(data) == 0 or len(data) % record:
+    check_not_empty(name, len(data))
+    if len(data) % record:
         raise DataError(f"{name} has {len(data)} bytes, which is not a multiple of a record's {record}")
     rows = np.frombuffer(data, np.uint8).reshape(-1, record)
     return rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), rows[:, label_bytes - 1]
@@ -90,6 +109,7 @@ def _reader(path: Path) -> Callable[[str], bytes]:
 
         return from_folder
     members: dict[str, bytes] = {}
+    check_not_empty(path, path.stat().st_size)
     try:
         with tarfile.open(path, "r:gz") as archive:
             for member in archive:
@@ -128,6 +148,7 @@ def read_cifar(path: Path, *, classes: int, binary: bool) -> Splits:
 
 def read_arrays(path: Path) -> Splits:
     """Read ``train_images, train_labels, test_images, test_labels`` from a ``.npz``, without pickle."""
+    check_not_empty(path, path.stat().st_size)
     try:
         with path.open("rb") as raw:
             check_numpy_file(raw)

@@ -20,6 +20,7 @@ import numpy as np
 from contraction.files import UNREADABLE, check_numpy_file, replacing
 from nn_experiments.datasets.dataset import Dataset
 from nn_experiments.datasets.errors import DataError
+from nn_experiments.datasets.formats import check_not_empty
 
 __all__ = ["DataSubset", "Rows", "read_subset", "subset_path", "write_subset"]
 
@@ -208,6 +209,7 @@ def read_subset(path: Path) -> DataSubset:
     DataError
         If the file is truncated, altered or not a data subset.
     """
+    check_not_empty(path, path.stat().st_size)
     try:
         with path.open("rb") as raw:
             check_numpy_file(raw)

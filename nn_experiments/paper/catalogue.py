@@ -78,7 +78,7 @@ def check_compares_orders(experiment: Experiment) -> None:
     """
     if experiment.parts is not None:
         raise ValueError(
-            f"{experiment.name} compares training steps on batches that are split in {experiment.parts}, and not orders "
-            f"of one step; figures that compare orders are {in_words(COMPARE_ORDERS)}. For plain steps on whole batches "
-            "give --set parts=none with a --tag"
+            f"{experiment.name} compares training steps on batches that are split in {experiment.parts}, and not "
+            f"orders of one step; figures that compare orders are {in_words(COMPARE_ORDERS)}. For plain steps on "
+            "whole batches give --set parts=none with a --tag"
         )

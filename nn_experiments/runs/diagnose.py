@@ -171,9 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     catalogue.check_compares_orders(experiment)
     path = diagnosis_path(experiment.name, check_writable_folder(args.out), args.tag)
     device = device_of(Options(out=args.out, device=args.device))
-    check_replaceable(
-        path, experiment, seed=args.seed, device=device, steps=args.steps, replicates=args.replicates
-    )
+    check_replaceable(path, experiment, seed=args.seed, device=device, steps=args.steps, replicates=args.replicates)
     diagnosis = diagnose_experiment(
         experiment,
         steps=args.steps,

@@ -105,9 +105,7 @@ def write_diagnosis(
     path = diagnosis_path(diagnosis.name, folder, tag)
     measured = diagnosis.measured
     device = str(diagnosis.settings["device"])
-    check_replaceable(
-        path, experiment, seed=seed, device=device, steps=measured.steps, replicates=measured.replicates
-    )
+    check_replaceable(path, experiment, seed=seed, device=device, steps=measured.steps, replicates=measured.replicates)
     about = diagnosis.to_dict() | {"experiment": experiment.to_json()}
     numbers = json.dumps(about, indent=1, allow_nan=False, ensure_ascii=False)
     write_text(path, numbers + "\n")  # first, since it says what the others are of

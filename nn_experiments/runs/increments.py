@@ -265,8 +265,8 @@ def check_replaceable(
     Raises
     ------
     ValueError
-        If the maps are not independent, or depend on their position; if there is nothing to measure; if the file holds increments of other settings, or draws, steps or starts that
-        the measurement will not have.
+        If the maps are not independent, or depend on their position; if there is nothing to measure; if the file holds
+        increments of other settings, or draws, steps or starts that the measurement will not have.
     """
     _refuse(experiment)
     _check(seeds, steps, every, ahead)

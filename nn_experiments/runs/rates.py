@@ -60,13 +60,18 @@ def measure_rates(
         if engine == "step" or device != "cpu":
             return slow, evaluation
         kernel = setup.kernel(curve_names.parse("forward"), engine if engine in KERNELS else "auto")
-        count, spent = 2, 0.0
-        kernel.apply(setup.state0, range(count, 0, -1), 0)  # compiles, fills the table of batches
-        while spent < LONG_ENOUGH and count < min(1000, last):
-            count = min(4 * count, last)
+
+        def seconds_of(count: int) -> float:
             begin = time.perf_counter()
             kernel.apply(setup.state0, range(count, 0, -1), 0)
-            spent = time.perf_counter() - begin
+            return time.perf_counter() - begin
+
+        count, spent = 2, 0.0
+        seconds_of(count)  # compiles
+        while spent < LONG_ENOUGH and count < min(1000, last):
+            count = min(4 * count, last)
+            seconds_of(count)  # draws batches, which later steps find in memory
+            spent = seconds_of(count)
         return (spent / count if spent else slow), evaluation
 
 

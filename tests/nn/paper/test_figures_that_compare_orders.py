@@ -15,7 +15,7 @@ STEPS = [name for name in FIGURES if name not in COMPARE_ORDERS]
 
 def test_which_figures_compare_orders() -> None:
     """Figures 14 to 19 are those of the paper's appendix D."""
-    assert STEPS == [f"fig{n}" for n in range(14, 20)]
+    assert [f"fig{n}" for n in range(14, 20)] == STEPS
     assert list(COMPARE_ORDERS) == [*(f"fig{n}" for n in range(2, 14)), "digits"]
 
 
@@ -55,7 +55,8 @@ def test_commands_refuse_them_before_data_is_read(
     words = ["--data-dir", str(tmp_path), "--out", str(tmp_path / "out")]
     assert main([command, "fig14", *words]) == 2
     said = capsys.readouterr().err
-    assert "figures that compare orders are fig2 … fig13, or digits" in said and str(tmp_path) not in said
+    assert "figures that compare orders are fig2 … fig13, or digits" in said
+    assert str(tmp_path) not in said
     assert not (tmp_path / "out").exists()
 
 

@@ -103,13 +103,17 @@ def test_other_errors_of_a_measurement_are_raised(clock: Clock, monkeypatch) -> 
 def test_maps_are_timed_in_longer_and_longer_words(
     each: float, last: int, lengths: list[int], seconds: float | None, clock: Clock, monkeypatch
 ) -> None:
-    """Until a word takes eight seconds. The first word counts for nothing; without another, a single step counts."""
+    """Until a word takes eight seconds. The first word counts for nothing; without another, a single step counts.
+
+    A batch takes three times as long as a step when it is drawn, and every word is timed when its batches are drawn.
+    """
     words: list[list[int]] = []
 
     def apply(state: object, word: range, done: int) -> None:
         assert done == 0
+        drawn = max((len(one) for one in words), default=0)
         words.append(list(word))
-        clock.now += each * len(word)
+        clock.now += each * len(word) + 3 * each * max(0, len(word) - drawn)
 
     monkeypatch.setattr(rates, "LONG_ENOUGH", 8.0)
     monkeypatch.setattr(rates, "probe", lambda *given: 77.0)
@@ -124,7 +128,8 @@ def test_maps_are_timed_in_longer_and_longer_words(
     )
     found = rates.measure_rates(setup, "cpu", Ensemble(), engine="mlp", chains=1, last=last)
     assert found == (pytest.approx(77.0 if seconds is None else seconds, rel=1e-9), 5.0)
-    assert words == [list(range(n, 0, -1)) for n in lengths]
+    timed = [lengths[0], *(n for n in lengths[1:] for _ in range(2))]
+    assert words == [list(range(n, 0, -1)) for n in timed]
     assert rates.measure_rates(setup, "cpu", Ensemble(), engine="step", chains=1, last=last) == (77.0, 5.0)
     rates.measure_rates(setup, "cpu", Ensemble(), engine="ensemble", chains=1, last=last)
     assert kernels == ["mlp", "auto"]  # an ensemble is no kernel of a single chain
