@@ -104,9 +104,11 @@ def test_more_replicates_have_those_of_the_file(tmp_path: Path) -> None:
         assert main(["diagnose", "digits", "--steps", "60", "--replicates", count, "--out", str(tmp_path)]) == 0
         measured.append(json.loads((tmp_path / "diagnosis-mlp-digits.json").read_text(encoding="utf-8"))["measured"])
     two, three = measured
-    assert three["n"] == two["n"] and three["lag"] == two["lag"]
+    assert three["n"] == two["n"]
+    assert three["lag"] == two["lag"]
     for name in ("parameter", "function"):
-        assert len(three[name]) == 3 and three[name][:2] == two[name]
+        assert len(three[name]) == 3
+        assert three[name][:2] == two[name]
         assert three[name][2] != two[name][0]
 
 
