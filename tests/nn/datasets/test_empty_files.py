@@ -14,7 +14,7 @@ from nn_experiments.datasets.sources import find_local
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 FILES = {
     "arrays": ("fashion_mnist", "fashion_mnist.npz"),
-    "subset": ("cifar10", "cifar10-subset.npz"),
+    "subset": ("cifar10", "cifar10-cut.npz"),
     "archive": ("cifar10", "cifar-10-python.tar.gz"),
     "binary archive": ("cifar100", "cifar-100-binary.tar.gz"),
     "batch": ("cifar10", "cifar-10-batches-py/data_batch_1"),

@@ -66,7 +66,7 @@ def in_a_name_of_an_imported_module(outputs, targets):
 
 def nowhere(outputs, targets):
     """A pure function with a table, which grows with each new argument."""
-    return MSE(outputs, targets) * squared(1 + int(1000 * float(outputs.sum().abs()))) ** 0
+    return MSE(outputs, targets) * squared(1 + int(1000 * float(targets.sum()))) ** 0
 
 
 PLACES = {

@@ -15,7 +15,9 @@ def scaled(*, k: float | None, moments: dict[float, float] | None) -> RandomOper
     known = Known(
         lipschitz_moment=None if moments is None else lambda p: moments[p], displacement_moment=lambda p, x: 1.0
     )
-    return RandomOperator(lambda rng: rng.choice([0.25, 0.75]), lambda x, u: u * x + 1, contraction=k, known=known)
+    return RandomOperator(
+        lambda rng: rng.choice([0.25, 0.75]), lambda x, u: u * x + 1, contraction=k, displacement=1.0, known=known
+    )
 
 
 @pytest.mark.parametrize("p", MOMENTS)

@@ -75,7 +75,7 @@ def test_moments_of_lower_order_are_not_integrated_where_the_highest_is_wrong():
     assert {1, 2, 3, 4} <= set(law.asked)
 
 
-@pytest.mark.parametrize("p", [3, 52, 64, 65, 200, 1000.5])
+@pytest.mark.parametrize("p", [3, 52, 64, 65, 200.5])
 @pytest.mark.parametrize("about", [-1e6, 1e6, -1e30])
 def test_norms_about_far_points_do_not_overflow(p, about):
     """‖X - a‖_p is between |a - E X| (Jensen) and |a - E X| + ‖X - E X‖_p (the triangle inequality)."""
