@@ -87,6 +87,7 @@ def test_norms_about_far_points_do_not_overflow(p, about):
     assert 0.1 * far <= ct.certify(QuadraticSGD(0.1, noise), [about], moment=p).D
 
 
+@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 def test_norms_of_laws_without_a_moment_stay_infinite():
     for law in (stats.t(5), stats.invweibull(2.5)):
         noise = ScipyNoise(law)
