@@ -136,7 +136,7 @@ class ScipyNoise(Noise):
         shapes, loc, scale = self.law.dist._parse_args(*self.law.args, **self.law.kwds)
         with np.errstate(all="ignore"):
             raw = _real(self.law.dist.moment(m, *shapes))
-        if not 0 <= raw < math.inf or raw < least_moment(self.law.dist(*shapes), m):
+        if not 0 <= raw < math.inf or not raw >= least_moment(self.law.dist(*shapes), m):
             return math.inf
         return (float(scale) * power(raw, 1 / m) + abs(about - float(loc))) * (ROOM + 2.0**-48)
 
@@ -155,7 +155,7 @@ class ScipyNoise(Noise):
             with np.errstate(all="ignore"):  # scipy multiplies numbers that are too large
                 return _real(self.law.dist.moment(k, *shapes)) if k else 1.0
 
-        if not 0 <= (last := raw(m)) < math.inf or last < least_moment(self.law.dist(*shapes), m):
+        if not 0 <= (last := raw(m)) < math.inf or not last >= least_moment(self.law.dist(*shapes), m):
             return math.inf  # without the moments of lower order, which may be integrals that take seconds each
         if shift == 0 or m > MANY:
             return power(float(scale) * (power(last, 1 / m) + abs(shift)), m) * (ROOM + m * 2.0**-48)
