@@ -36,8 +36,8 @@ _ALLOWED = {
 }
 
 
-def check_not_empty(name: str | Path, size: int) -> None:
-    """Check that a file of data has a first byte.
+def check_not_empty(name: str | Path, size: int, remedy: str = "put the whole file in its place") -> None:
+    """Check that a file of data has a first byte; ``remedy`` says how to make a whole one.
 
     Raises
     ------
@@ -46,8 +46,8 @@ def check_not_empty(name: str | Path, size: int) -> None:
     """
     if size == 0:
         raise DataError(
-            f"{name} is empty, as a download or a copy leaves it that did not begin: delete it, so that the data is "
-            "looked for elsewhere, or put the whole file in its place"
+            f"{name} is empty, perhaps from a download or a copy that did not begin: delete it, so that the data is "
+            f"looked for elsewhere, or {remedy}"
         )
 
 

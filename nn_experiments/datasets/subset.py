@@ -209,7 +209,7 @@ def read_subset(path: Path) -> DataSubset:
     DataError
         If the file is truncated, altered or not a data subset.
     """
-    check_not_empty(path, path.stat().st_size)
+    check_not_empty(path, path.stat().st_size, "write it again")
     try:
         with path.open("rb") as raw:
             check_numpy_file(raw)

@@ -35,7 +35,7 @@ def test_idx_files_have_one_to_four_axes_of_bytes(shape: tuple[int, ...], packed
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "is not an IDX file of unsigned bytes"),
+        (b"", "bad is empty, "),
         (idx((1,), b"")[:7], "is not an IDX file of unsigned bytes"),  # shorter than any header
         (b"\x00\x00\x09\x01" + bytes(4), "is not an IDX file of unsigned bytes"),  # signed ones
         (b"\x01\x00\x08\x01" + bytes(4), "is not an IDX file of unsigned bytes"),
