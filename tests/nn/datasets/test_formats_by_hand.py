@@ -89,7 +89,7 @@ def test_pictures_have_colours_last_and_batches_stand_in_their_order(
 def test_binary_files_are_whole_records(label_bytes: int, record: int) -> None:
     images, labels = formats._binary_batch(bytes(2 * record), "name", label_bytes)
     assert (images.shape, labels.tolist()) == ((2, 32, 32, 3), [0, 0])
-    with pytest.raises(DataError, match="^name is empty"):
+    with pytest.raises(DataError, match=r"^name is empty"):
         formats._binary_batch(b"", "name", label_bytes)
     for size in (1, record - 1, record + 1, 2 * record + 1):
         with pytest.raises(DataError, match=f"name has {size} bytes, which is not a multiple of a record's {record}"):
