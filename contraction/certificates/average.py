@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from contraction.arguments import check_integer, check_probability, check_seed
+from contraction.arguments import check_integer, check_positive, check_probability, check_seed
 from contraction.certificates.hypotheses import point, search_declared
 from contraction.certificates.leaves import leaf_basis
 from contraction.certificates.overrides import search_lists, search_log_mean
@@ -211,10 +211,12 @@ def average_contraction(
     (-0.346574, 'E log |K| in closed form')
     """
     theta = point(theta0, family)
+    check_seed(seed)
+    if largest is not None:
+        check_positive("largest", largest)
     probe_family(family, theta, seed=seed)
     check_integer("q", q, 1)
     check_probability("confidence", confidence)
-    check_seed(seed)
     if not family.is_iid:
         raise NotCertified("contraction on average is stated for independent maps with one law")
     search_declared(family, theta, family.contraction, None, seed)

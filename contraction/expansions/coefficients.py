@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contraction.arguments import check_integer
-from contraction.expansions.fields import VectorField, check_fields, check_word
+from contraction.expansions.fields import VectorField, check_fields, check_theta, check_word
 from contraction.expansions.trees import RootedTree, rooted_trees, symmetry
 from contraction.types import Vector
 
@@ -68,7 +68,7 @@ def tree_sums(
     >>> sums[()], sums[((),)]  # V_1 + V_2 = 9 + 6 at θ = 3, and V_1'V_2 = 6 · 6
     (array([Fraction(15, 1)], dtype=object), array([Fraction(36, 1)], dtype=object))
     """
-    word = check_word(word, len(check_fields(fields)))
+    word, theta = check_word(word, len(check_fields(fields))), check_theta(theta)
     trees = [tree for p in range(1, check_order_of_expansion(order) + 1) for tree in rooted_trees(p)]
     sums: dict[RootedTree, Vector] = dict.fromkeys(trees)
     for index in reversed(word):  # innermost first: sums[τ] is S_τ(u) = Σ_{v>u} F_v(τ)
@@ -100,6 +100,7 @@ def word_coefficients(fields: Sequence[VectorField], word: Sequence[int], theta:
     >>> [float(e[0]) for e in ex.word_coefficients(fields, [1, 2], np.array([1.0]), 2)]
     [-3.0, 2.0]
     """
+    theta = check_theta(theta)
     sums = tree_sums(fields, word, theta, order)
     zero = theta * 0
     coefficients = []

@@ -339,6 +339,38 @@ def check_not_text(name: str, value: Scalar) -> None:
         raise ValueError(f"{name} must be a number, got {value!r}")
 
 
+def check_not_negative(name: str, value: Scalar) -> None:
+    """Raise ValueError for what is not a number of at least 0, of whatever kind: exact, float, tensor or symbol."""
+    check_not_text(name, value)
+    try:
+        right = not isinstance(value, bool) and bool(value >= 0)
+    except TypeError:  # complex numbers, functions, symbols of unknown sign
+        right = False
+    if not right:
+        raise ValueError(f"{name} must be a number of at least 0, got {value!r}")
+
+
+def check_vectors(name: str, values: Sequence[Vector], axes: int) -> Sequence[Vector]:
+    """Return a list of arrays or tensors that have one shape of so many axes.
+
+    Raises
+    ------
+    TypeError
+        If it is not a list of arrays or tensors.
+    ValueError
+        If an entry has another number of axes, or another shape than the first.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Sized):
+        raise TypeError(f"{name} must be a list of arrays, got {values!r}")
+    for value in values:
+        if not isinstance(value, np.ndarray | _Tensor):
+            raise TypeError(f"{name} must be a list of arrays, got the entry {value!r}")
+        if len(value.shape) != axes or value.shape != values[0].shape:
+            shapes = [tuple(one.shape) for one in values if isinstance(one, np.ndarray | _Tensor)]
+            raise ValueError(f"{name} must be arrays of one shape with {axes} axes, got the shapes {shapes}")
+    return values
+
+
 def check_theta(theta: Vector) -> Vector:
     """Return a vector (d,): a NumPy array or a tensor as it is, a list of numbers as an array.
 

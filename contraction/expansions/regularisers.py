@@ -21,7 +21,15 @@ from typing import Literal
 
 from contraction.arguments import check_choice, check_flag, check_integer
 from contraction.expansions.composition import compose
-from contraction.expansions.fields import VectorField, check_fields, check_not_text, check_word
+from contraction.expansions.fields import (
+    VectorField,
+    check_fields,
+    check_not_negative,
+    check_not_text,
+    check_theta,
+    check_vectors,
+    check_word,
+)
 from contraction.types import Scalar, Vector
 
 __all__ = [
@@ -82,7 +90,8 @@ def large_batch_step(
     >>> large_batch_step(fields, np.zeros(2), 0.1), large_batch_step(fields, np.zeros(2), 0.1, sizes=[3, 1])
     (array([0.05, 0.05]), array([0.075, 0.025]))
     """
-    c = _count(fields)
+    c, theta = _count(fields), check_theta(theta)
+    check_not_text("the learning rate h", h)
     if sizes is not None and (len(sizes) != c or any(not size > 0 for size in sizes)):
         raise ValueError(f"{c} batches need {c} positive sizes, got {sizes!r}")
     weights = [1] * c if sizes is None else list(sizes)
@@ -107,7 +116,8 @@ def mean_over_orders(fields: Sequence[VectorField], theta: Vector, h: Scalar) ->
     >>> mean_over_orders(fields, theta, h).round(6).tolist(), np.mean(both, axis=0).round(6).tolist()
     ([0.95, 0.00125], [0.95, 0.00125])
     """
-    c = _count(fields)
+    c, theta = _count(fields), check_theta(theta)
+    check_not_text("the learning rate h", h)
     total = theta * 0
     for word in permutations(range(1, c + 1)):
         total = total + compose(fields, word, theta, h / c)
@@ -134,9 +144,11 @@ def alignment(fields: Iterable[VectorField], theta: Vector) -> Vector:
     >>> float(alignment(fields, np.zeros(2)))  # here they are at a right angle
     0.0
     """
+    listed = list(fields) if isinstance(fields, Iterable) and not isinstance(fields, str | bytes) else fields
+    theta = check_theta(theta)
     total: Vector = None
     squares: Vector = 0
-    for field in fields:
+    for field in check_fields(listed):  # pyright: ignore[reportArgumentType]
         value = field(theta)
         squares = squares + value @ value
         total = value if total is None else total + value
@@ -170,7 +182,7 @@ def alignment_gradient(fields: Sequence[VectorField], theta: Vector, *, hold: bo
     >>> alignment_gradient(fields, np.zeros(2)).tolist()  # away from the minimum [0.5, 0.5] of the mean loss
     [-1.0, -1.0]
     """
-    return _drift_and_alignment(fields, theta, hold)[1]
+    return _drift_and_alignment(fields, check_theta(theta), hold)[1]
 
 
 def regularised_step(
@@ -216,10 +228,11 @@ def regularised_step(
     >>> mean_over_orders(fields, np.zeros(2), 0.1).round(5)  # what the step stands for, up to O(h³)
     array([0.04875, 0.04875])
     """
-    if not lam >= 0:
-        raise ValueError(f"λ must be at least 0 (it is added: λ > 0 rewards alignment), got {lam!r}")
+    check_not_negative("λ (which is added: λ > 0 rewards alignment)", lam)
+    check_not_text("the learning rate h", h)
     check_choice("the rate", rate, RATES)
     c = _count(fields)
+    theta = check_theta(theta)
     total, term = _drift_and_alignment(fields, theta, hold)
     return theta + (h if rate == "h" else h / c) / c * total + lam * term
 
@@ -278,6 +291,7 @@ def fixed_order_term(fields: Sequence[VectorField], theta: Vector, word: Sequenc
     ([-1.0, -1.0], [1.0, 2.0], [0.0, 1.0])
     """
     word = check_word(range(_count(fields), 0, -1) if word is None else word, len(fields))
+    theta = check_theta(theta)
     if len(word) < 2:
         return theta * 0
     innermost, *middle, outermost = [fields[index - 1] for index in reversed(word)]
@@ -313,7 +327,7 @@ def fixed_order_curl(hessians: Sequence[Vector]) -> Vector:
     array([[0., 0.],
            [0., 0.]])
     """
-    if len(hessians) == 0:
+    if len(check_vectors("the Hessians", hessians, 2)) == 0:
         raise ValueError("at least one Hessian is needed, got none")
     total = hessians[0] @ hessians[0] * 0
     inner = hessians[0]
@@ -347,7 +361,7 @@ def small_batch_modified_loss(gradients: Sequence[Vector], h: Scalar) -> Vector:
     >>> [float(small_batch_modified_loss([one, -one], 0.1)), float(small_batch_modified_loss([one, one], 0.1))]
     [0.0125, -0.0125]
     """
-    if len(gradients) == 0:
+    if len(check_vectors("the gradients", gradients, 1)) == 0:
         raise ValueError("at least one gradient is needed, got none")
     check_not_text("the learning rate h", h)
     c = len(gradients)

@@ -20,7 +20,7 @@ from math import prod
 
 from contraction.arguments import check_function
 from contraction.expansions.coefficients import check_order_of_expansion
-from contraction.expansions.fields import check_not_text
+from contraction.expansions.fields import check_not_negative, check_not_text
 from contraction.expansions.trees import RootedTree, increasing_maps, rooted_trees, symmetry
 from contraction.types import Scalar
 
@@ -55,10 +55,12 @@ def majorant_coefficient(n: int, order: int, bounds: Sequence[Scalar]) -> Scalar
     212.0
     """
     check_order_of_expansion(order)
-    if isinstance(bounds, str | bytes) or any(bound is None or isinstance(bound, str) for bound in bounds):
-        raise ValueError(f"the bounds M_0, M_1, … must be numbers, got {bounds!r}")
-    if len(bounds) < order or any(not bound >= 0 for bound in bounds):
-        raise ValueError(f"order {order} needs the {order} bounds M_0 … M_{order - 1}, all ≥ 0, got {bounds!r}")
+    if isinstance(bounds, str | bytes) or not isinstance(bounds, Sized):
+        raise ValueError(f"the bounds M_0, M_1, … must be a list of numbers, got {bounds!r}")
+    for k, bound in enumerate(bounds):
+        check_not_negative(f"the bound M_{k}", bound)
+    if len(bounds) < order:
+        raise ValueError(f"order {order} needs the {order} bounds M_0 … M_{order - 1}, got {bounds!r}")
 
     def product(tree: RootedTree) -> Scalar:
         return bounds[len(tree)] * prod(product(child) for child in tree)
@@ -91,9 +93,7 @@ def remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> 
     >>> [f"{remainder_bound(10, h, 2, [1.0, 1.0, 1.0]):.2e}" for h in (0.01, 0.001)]  # falls as h³
     ['2.63e-04', '2.63e-07']
     """
-    check_not_text("the learning rate h", h)
-    if not h >= 0:
-        raise ValueError(f"the learning rate must be at least 0, got {h!r}")
+    check_not_negative("the learning rate h", h)
     return h ** (check_order_of_expansion(order) + 1) * majorant_coefficient(n, order + 1, bounds)
 
 
@@ -129,7 +129,8 @@ def observed_orders(error: Callable[[Scalar], Scalar], steps: Sequence[Scalar]) 
     TypeError
         If ``error`` is not a function, or the steps are not a list.
     ValueError
-        If the steps are not numbers that strictly decrease and stay positive, or are fewer than two.
+        If the steps are not numbers that strictly decrease and stay positive, or are fewer than two, or if an error is
+        not a number of at least 0.
 
     Examples
     --------
@@ -147,6 +148,8 @@ def observed_orders(error: Callable[[Scalar], Scalar], steps: Sequence[Scalar]) 
     if len(steps) < 2 or any(not a > b > 0 for a, b in pairwise(steps)):
         raise ValueError(f"steps must strictly decrease and stay positive, got {list(steps)!r}")
     errors = [error(h) for h in steps]
+    for value in errors:
+        check_not_negative("an error", value)
     return [
         mpmath.inf if not b else mpmath.log(a / b) / mpmath.log(s / t)
         for (a, b), (s, t) in zip(pairwise(errors), pairwise(steps), strict=True)

@@ -29,7 +29,7 @@ from typing import Literal
 from contraction.arguments import check_choice, check_integer
 from contraction.expansions.coefficients import minus_lie_bracket_sum
 from contraction.expansions.composition import compose
-from contraction.expansions.fields import VectorField, check_not_text, check_theta, zeros_stack
+from contraction.expansions.fields import VectorField, check_fields, check_not_text, check_theta, zeros_stack
 from contraction.types import Scalar, Vector
 from contraction.values import Value
 
@@ -129,6 +129,7 @@ class ApproximateBackward:
 
     def step(self, field: VectorField) -> Vector:
         """Process the next field V_n and return θ̃_n."""
+        check_fields([field])
         start = self._value(field, self.theta0)
         if self._last is not None:
             previous, previous_start = self._last

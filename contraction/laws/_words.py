@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational
 
@@ -210,8 +211,11 @@ def as_hashable(point: Atom) -> Hashable:
         point = point.tolist()
     if isinstance(point, list | tuple):
         return tuple(as_hashable(p) for p in point)
-    if isinstance(point, float | np.floating):
-        raise TypeError(f"a map returned the float {point!r}: exact laws need maps that return exact numbers")
+    if point is None:
+        raise TypeError("a map returned None in place of a point: does the function end without a return?")
+    if isinstance(point, float | np.floating | Decimal):
+        kind = "Decimal" if isinstance(point, Decimal) else "float"
+        raise TypeError(f"a map returned the {kind} {point!r}: exact laws need maps that return exact numbers")
     if isinstance(point, int | Rational):
         return Fraction(point)
     return point

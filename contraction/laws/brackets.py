@@ -194,7 +194,7 @@ def exact_bracket(
     if limit is not None:
         exact = limit(near)
         return Bracket(exact, exact, p, n, "quantiles", "quantiles")
-    m = n + 6 if later is None else later
+    m = n + 6 if later is None else check_integer("the later iterate", later)
     if m < n:
         raise ValueError(f"the later iterate must be at least n = {n}, got {m}")
     gap, rest = wasserstein(near, merged_law(listed, m, start, weights=chances), p), coupling_bound(k, D, m)

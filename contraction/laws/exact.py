@@ -9,14 +9,14 @@ names an atom and its two masses.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contraction.arguments import check_type
+from contraction.arguments import check_function, check_type
 from contraction.laws import _words
 from contraction.laws._words import as_fraction
 from contraction.types import Atom, Exact, Number
@@ -142,6 +142,7 @@ class ExactLaw(Mapping):
 
     def expectation(self, function: Callable[[Atom], Number]) -> Number:
         """E f(X) for a function f of one point; exact if f is exact."""
+        check_function("the function", function, "of one point")
         return sum(mass * function(point) for point, mass in self.counter().items())
 
     def mean(self) -> Atom:
@@ -159,14 +160,26 @@ class ExactLaw(Mapping):
         return self.expectation(lambda p: sum((x - m) ** 2 for x, m in zip(p, mean, strict=True)))
 
     def cdf(self, x: Atom) -> Fraction:
-        """P(X <= x) for a real law; componentwise for points with coordinates."""
-        if self._scalar_points():
+        """P(X <= x) for a real law; componentwise for points with coordinates.
+
+        Raises
+        ------
+        ValueError
+            If x is not a number, infinity included, or not as many numbers as the points have coordinates.
+        """
+        scalar = self._scalar_points()
+        entries = [x] if scalar or isinstance(x, str | bytes) or not isinstance(x, Iterable) else list(x)
+        d = 1 if scalar else len(next(iter(self.counter())))
+        if len(entries) != d or not all(_is_real(entry) for entry in entries):
+            raise ValueError(f"x must be {'a number' if scalar else f'{d} numbers'}, got {x!r}")
+        if scalar:
             return sum((m for p, m in self.counter().items() if p <= x), Fraction(0))
         inside = (m for p, m in self.counter().items() if all(a <= b for a, b in zip(p, x, strict=True)))
         return sum(inside, Fraction(0))
 
     def image(self, function: Callable[[Atom], Atom]) -> ExactLaw:
         """Return the law of f(X)."""
+        check_function("the function", function, "of one point")
         masses: dict[Hashable, Fraction] = {}
         for point, mass in self.counter().items():
             key = _words.as_hashable(function(point))
@@ -175,11 +188,35 @@ class ExactLaw(Mapping):
 
     def floats(self) -> tuple[NDArray, NDArray]:
         """Atoms (K,) or (K, d) and masses (K,) rounded to float64, atoms sorted."""
+        self._scalar_points()
         ordered = sorted(self.counter().items())
         return np.array([p for p, _ in ordered], dtype=float), np.array([m for _, m in ordered], dtype=float)
 
     def _scalar_points(self) -> bool:
-        return self._scalar if self._atoms is not None else not isinstance(next(iter(self.counter())), tuple)
+        """Return whether the points are numbers, and not vectors of one length.
+
+        Raises
+        ------
+        TypeError
+            If they are neither, so that they have no mean and no order.
+        """
+        if self._atoms is not None:
+            return self._scalar
+        lengths = {len(p) if isinstance(p, tuple) else -1 for p in self.counter()}
+        flat = [x for p in self.counter() for x in (p if isinstance(p, tuple) else (p,))]
+        if len(lengths) > 1 or not all(_is_real(x) for x in flat):
+            raise TypeError(f"moments need points that are all numbers, or vectors of one length, got {self!r}")
+        return -1 in lengths
+
+
+def _is_real(x: object) -> bool:
+    """Return whether x is a real number that can be compared: not text, not complex, not NaN."""
+    if isinstance(x, bool | str | bytes):
+        return False
+    try:
+        return bool(x == x and (x <= 0 or x > 0))  # type: ignore[operator]
+    except TypeError:
+        return False
 
 
 @dataclass(frozen=True, eq=False)

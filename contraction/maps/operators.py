@@ -424,6 +424,8 @@ class Operators(Sequence):
 
     def apply(self, i: int, theta: NDArray) -> NDArray:
         """Return T_i(θ), where i is 1-based; θ is passed read-only."""
+        if check_integer("the number of a map", i, 1) > len(self.draws):
+            raise ValueError(f"there are {len(self.draws)} maps, T_1 … T_{len(self.draws)}; T_{i} was asked for")
         return apply_read_only(self.family, theta, self.draws[i - 1], f"T_{i}")
 
     def affine(self) -> AffineMaps:

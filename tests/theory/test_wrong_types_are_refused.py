@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +19,7 @@ NAN = float("nan")
 RATES = laws.Rates(1e-3, 1e-3)
 HALF = Fraction(1, 2)
 COIN = laws.ExactLaw({0: HALF, 1: HALF})
+PAIRS = laws.ExactLaw({(0, 0): HALF, (1, 2): HALF})
 MAPS: Any = [(HALF, Fraction(0)), (HALF, HALF)]
 FIELD = ex.quadratic_field(np.eye(2), np.ones(2))
 TWO = np.array([1.0, 2.0])
@@ -342,9 +344,143 @@ FIELDS: dict[str, Row] = {
     ),
     "no coefficients": (lambda: ex.evaluate_series([], 0.1), ValueError, "a series needs at least one coefficient"),
     "h of text": (lambda: ex.evaluate_series([TWO], ANY), ValueError, "the learning rate h must be a number, got 'a'"),
+    "errors of text": (lambda: ex.observed_orders(lambda h: ANY, [0.2, 0.1]), ValueError, "an error must be a number"),
+    "errors below 0": (
+        lambda: ex.observed_orders(lambda h: -h, [0.2, 0.1]),
+        ValueError,
+        "an error .* at least 0, got -0.2",
+    ),
+    "a complex h": (
+        lambda: ex.remainder_bound(3, 1j, 2, [1, 1, 1]),
+        ValueError,
+        "h must be a number of at least 0, got 1j",
+    ),
+    "no bounds": (lambda: ex.majorant_coefficient(3, 2, NONE), ValueError, "must be a list of numbers, got None"),
+    "a complex bound": (
+        lambda: ex.majorant_coefficient(3, 2, [1, 1j]),
+        ValueError,
+        "bound M_1 must be a number of at le",
+    ),
+    "h of all orders": (lambda: ex.mean_over_orders([FIELD], TWO, ANY), ValueError, "h must be a number, got 'a'"),
+    "start of all orders": (
+        lambda: ex.mean_over_orders([FIELD], ANY, 0.1),
+        TypeError,
+        "theta must be a vector .* got 'a'",
+    ),
+    "start of a large step": (
+        lambda: ex.large_batch_step([FIELD], ANY, 0.1),
+        TypeError,
+        "theta must be a vector .* got",
+    ),
+    "lambda": (lambda: ex.regularised_step([FIELD], TWO, 0.1, ANY), ValueError, "λ .* must be a number, got 'a'"),
+    "lambda below 0": (lambda: ex.regularised_step([FIELD], TWO, 0.1, -1), ValueError, "λ .* at least 0, got -1"),
+    "no h of a step": (
+        lambda: ex.regularised_step([FIELD], TWO, NONE, 0.1),
+        ValueError,
+        "h must be a number, got None",
+    ),
+    "alignment of nothing": (
+        lambda: ex.alignment(NONE, TWO),
+        TypeError,
+        "fields must be a list of VectorField, got None",
+    ),
+    "alignment of text": (lambda: ex.alignment("ab", TWO), TypeError, "fields must be a list of VectorField, got 'ab'"),  # type: ignore[arg-type]
+    "alignment at a text": (lambda: ex.alignment([FIELD], ANY), TypeError, "theta must be a vector .* got 'a'"),
+    "one order at a text": (lambda: ex.fixed_order_term([FIELD], ANY), TypeError, "theta must be a vector .* got 'a'"),
+    "coefficients at a text": (lambda: ex.word_coefficients([FIELD], [1], ANY, 2), TypeError, "theta must be a vector"),
+    "coefficients at a matrix": (
+        lambda: ex.word_coefficients([FIELD], [1], np.eye(2), 2),
+        ValueError,
+        r"theta must be a vector \(d,\) of numbers, got array",
+    ),
+    "a stream of text": (
+        lambda: ex.ApproximateBackward(TWO, 0.1).step(ANY),
+        TypeError,
+        r"fields\[0\] must be a VectorField, got 'a'",
+    ),
+    "Hessians that are none": (
+        lambda: ex.fixed_order_curl(NONE),
+        TypeError,
+        "the Hessians must be a list of arrays, got N",
+    ),
+    "a Hessian of text": (lambda: ex.fixed_order_curl([np.eye(2), ANY]), TypeError, "Hessians .* got the entry 'a'"),
+    "a Hessian with one axis": (
+        lambda: ex.fixed_order_curl([TWO]),
+        ValueError,
+        r"with 2 axes, got the shapes \[\(2,\)\]",
+    ),
+    "gradients of text": (
+        lambda: ex.small_batch_modified_loss("ab", 0.1),
+        TypeError,
+        "the gradients must be a list of ar",
+    ),  # type: ignore[arg-type]
+    "gradients of two lengths": (
+        lambda: ex.small_batch_modified_loss([TWO, np.ones(3)], 0.1),
+        ValueError,
+        r"of one shape with 1 axes, got the shapes \[\(2,\), \(3,\)\]",
+    ),
+    "T_0": (
+        lambda: own().sample(3, seed=0).apply(0, np.zeros(1)),
+        ValueError,
+        "number of a map must be .* at least 1, got 0",
+    ),
+    "T_4 of three": (
+        lambda: own().sample(3, seed=0).apply(4, np.zeros(1)),
+        ValueError,
+        "there are 3 maps.*; T_4 was asked",
+    ),
+    "the largest factor": (
+        lambda: ct.average_contraction(own(), [0.0], largest=ANY),
+        ValueError,
+        "largest must be a finite",
+    ),
+    "a largest factor 0": (
+        lambda: ct.average_contraction(own(), [0.0], largest=0.0),
+        ValueError,
+        "largest must be a fin",
+    ),
+    "a seed of words": (
+        lambda: ct.average_contraction(own(), [0.0], seed=ANY),
+        ValueError,
+        "the seed must be an integer",
+    ),
+    "a later iterate": (
+        lambda: laws.exact_bracket(MAPS, 3, later=ANY),
+        ValueError,
+        "the later iterate must be an integer",
+    ),
+    "a law up to text": (lambda: COIN.cdf(ANY), ValueError, "x must be a number, got 'a'"),
+    "a law up to NaN": (lambda: COIN.cdf(NAN), ValueError, "x must be a number, got nan"),
+    "a law of pairs up to one number": (lambda: PAIRS.cdf((0,)), ValueError, r"x must be 2 numbers, got \(0,\)"),
+    "the mean of text": (lambda: COIN.expectation(ANY), TypeError, "the function must be a function of one point, got"),
+    "the image by text": (lambda: COIN.image(ANY), TypeError, "the function must be a function of one point, got 'a'"),
+    "a law of numbers and pairs": (
+        lambda: laws.ExactLaw({0: HALF, (1, 2): HALF}).mean(),
+        TypeError,
+        "moments need points that are all numbers, or vectors of one length",
+    ),
+    "floats of texts": (
+        lambda: laws.ExactLaw({"a": HALF, 0: HALF}).floats(),
+        TypeError,
+        "moments need points that are",
+    ),
+    "a map that returns nothing": (
+        lambda: laws.exact_law([lambda x: NONE], 1),
+        TypeError,
+        r"returned None in place of a point: .* without a return\?",
+    ),
+    "a map that returns a Decimal": (
+        lambda: laws.exact_law([lambda x: Decimal("0.1")], 1),  # type: ignore[list-item, return-value]
+        TypeError,
+        "returned the Decimal .* need maps that return exact numbers",
+    ),
     "no Hessians": (lambda: ex.fixed_order_curl([]), ValueError, "at least one Hessian is needed"),
     "no gradients": (lambda: ex.small_batch_modified_loss([], 0.1), ValueError, "at least one gradient is needed"),
-    "bounds of text": (lambda: ex.remainder_bound(3, 0.1, 2, "abc"), ValueError, "M_1, … must be numbers, got 'abc'"),
+    "bounds of text": (
+        lambda: ex.remainder_bound(3, 0.1, 2, "abc"),
+        ValueError,
+        "M_1, … must be a list of numbers, got 'abc'",
+    ),
     "a tree of text": (lambda: ex.density(ANY), TypeError, "a rooted tree must be a tuple of the trees .* got 'a'"),
     "a coefficient NaN": (
         lambda: ex.polynomial_field([{(1,): NAN}]),
@@ -431,6 +567,10 @@ def test_an_operation_without_a_taylor_series_is_named(name: str) -> None:
 
 
 def test_right_values_pass() -> None:
+    assert (COIN.cdf(0.5), COIN.cdf(float("inf")), PAIRS.cdf((0, 5)), PAIRS.mean()) == (HALF, 1, HALF, (HALF, 1))
+    assert ex.alignment((field for field in (FIELD, FIELD)), np.zeros(2)) == 2.0
+    assert [float(ex.regularised_step([FIELD], TWO, h, 0)[1]) for h in (0, 0.5)] == [2.0, 1.5]
+    assert ex.remainder_bound(2, 0, 1, [1, Fraction(1, 2)]) == 0
     """One call beside each group of refusals, with its value by hand."""
     assert ct.Box([0.0, 0.0], [1.0, 2.0]).contains(np.array([0.5, 1.5]))
     assert ct.Box(0.0, 1.0).contains(np.array([0.5, 0.5]))

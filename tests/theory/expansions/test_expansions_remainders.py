@@ -192,7 +192,7 @@ def test_figure_of_the_reach_has_a_line_for_each_order_and_iterate():
 def test_bad_bounds_are_refused():
     with pytest.raises(ValueError, match="needs the 3 bounds"):
         ex.remainder_bound(3, 0.1, 2, [1.0, 1.0])
-    with pytest.raises(ValueError, match="needs the 3 bounds"):
+    with pytest.raises(ValueError, match="the bound M_2 must be a number of at least 0, got nan"):
         ex.remainder_bound(3, 0.1, 2, [1.0, 1.0, float("nan")])
     with pytest.raises(ValueError, match="learning rate"):
         ex.remainder_bound(3, -0.1, 2, [1.0, 1.0, 1.0])
