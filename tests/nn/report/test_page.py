@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import io
 import json
 import math
 import re
@@ -14,7 +16,7 @@ import pytest
 import contraction.report.html
 from contraction.report.html import Section
 from nn_experiments import load
-from nn_experiments.analysis import Pairing, findings
+from nn_experiments.analysis import Finding, Pairing, findings
 from nn_experiments.analysis.paper_claims import CLAIMS, claim_rows
 from nn_experiments.analysis.seeds import compare_times
 from nn_experiments.cli import main
@@ -28,10 +30,30 @@ from tests.nn.synthetic_results import write_synthetic
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs")
-    write_synthetic(out, "fig4", steps=120, diverges_at={(3, "backward"): 60})
+    write_synthetic(out, "fig4", steps=120, seeds=(0, 2, 3), diverges_at={(3, "backward"): 60})
     write_synthetic(out, "digits", steps=60, seeds=(0, 1), identity="synthetic1")
     write_synthetic(out, "fig5", steps=60, orders=("forward",), identity="synthetic2")  # backward is still to be run
     return out
+
+
+@pytest.fixture(scope="module")
+def of_fig4(folder) -> tuple[Section, list[Finding]]:
+    """Figure 4's section of the page and its findings."""
+    return report.figure_section(load("fig4", out=folder), catalogue.find("fig4"))
+
+
+THEORY = [Section("statements", "Every statement", "<p>theory</p>")]
+
+
+@pytest.fixture(scope="module")
+def written(folder, tmp_path_factory) -> tuple[str, str]:
+    """The page that the command writes of the folder, with a theory of one sentence, and what it prints."""
+    page = tmp_path_factory.mktemp("page") / "page.html"
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(contraction.report.html, "theory_sections", lambda seed=0: (THEORY, True))
+        assert main(["report", "--out", str(folder), "--results", str(page.parent / "none"), "--page", str(page)]) == 0
+    return page.read_text(), printed.getvalue()
 
 
 def test_results_are_found_where_all_compared_orders_are(folder, tmp_path):
@@ -43,22 +65,22 @@ def test_results_of_record_are_found(folder, tmp_path):
     load("regression-square", out=folder).save(tmp_path / "regression-square.npz")
     (found,) = find_results([tmp_path])
     assert found.entry.name == "fig4"
-    assert found.curves.seeds == (0, 1, 2, 3, 4)
+    assert found.curves.seeds == (0, 2, 3)
 
 
 def test_variants_on_record_stand_beside_the_experiment(tmp_path, capsys):
     """The experiment's own record is what is loaded unless a tag is asked for; a page has them all."""
     runs, into = tmp_path / "runs", tmp_path / "results"
-    for identity, seeds in (("aaa1", (0, 1)), ("bbb2", (3, 4))):
+    for identity, seeds in (("aaa1", (0,)), ("bbb2", (3,))):
         write_synthetic(runs, "fig4", steps=40, seeds=seeds, identity=identity)
     record = ["record", "fig4", "--out", str(runs), "--results", str(into)]
     assert main([*record, "--run-id", "bbb", "--tag", "slow-1"]) == 0
-    assert [found.curves.seeds for found in find_results([into])] == [(3, 4)]  # a tagged record alone
+    assert [found.curves.seeds for found in find_results([into])] == [(3,)]  # a tagged record alone
     assert main([*record, "--run-id", "aaa"]) == 0
     assert sorted(path.name for path in into.iterdir()) == ["regression-square--slow-1.npz", "regression-square.npz"]
-    assert load("fig4", out=into).seeds == load("fig4", out=into, run_id="aaa1").seeds == (0, 1)
-    assert load("fig4", out=into, tag="slow-1").seeds == load("fig4", out=into, run_id="b").seeds == (3, 4)
-    assert [found.curves.seeds for found in find_results([into])] == [(0, 1), (3, 4)]
+    assert load("fig4", out=into).seeds == load("fig4", out=into, run_id="aaa1").seeds == (0,)
+    assert load("fig4", out=into, tag="slow-1").seeds == load("fig4", out=into, run_id="b").seeds == (3,)
+    assert [found.curves.seeds for found in find_results([into])] == [(0,), (3,)]
     with pytest.raises(ValueError, match=r"0 records of .* begins with c; there are aaa1 \(no tag\), bbb2 \(slow-1\)"):
         load("fig4", out=into, run_id="c")
     capsys.readouterr()
@@ -74,7 +96,7 @@ def test_variants_on_record_stand_beside_the_experiment(tmp_path, capsys):
 def test_variants_of_one_experiment_share_the_page(tmp_path):
     """Varied settings in the same folder, and a run that has only begun, are no hindrance to a report."""
     for rate in ("0.05", "0.01"):
-        root = write_synthetic(tmp_path, "fig4", steps=40, seeds=(0, 1), identity=f"synthetic{rate}")
+        root = write_synthetic(tmp_path, "fig4", steps=40, seeds=(0,), identity=f"synthetic{rate}")
         settings = blocks.read_settings(root)
         settings["experiment"]["optimizer"]["learning_rate"] = float(rate)
         (root / "experiment.json").write_text(json.dumps(settings))
@@ -102,7 +124,7 @@ def test_variants_of_one_experiment_share_the_page(tmp_path):
 def test_a_run_too_short_for_verdicts_is_shown_without(tmp_path, folder):
     """It stands beside the others and keeps none of them from the page."""
     write_synthetic(tmp_path, "fig4", steps=3, seeds=(0,))
-    write_synthetic(tmp_path, "digits", steps=60, seeds=(0, 1), identity="synthetic1")
+    write_synthetic(tmp_path, "digits", steps=60, seeds=(0,), identity="synthetic1")
     page = tmp_path / "page.html"
     assert main(["report", "--no-theory", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(page)]) == 0
     text = page.read_text()
@@ -113,12 +135,12 @@ def test_a_run_too_short_for_verdicts_is_shown_without(tmp_path, folder):
     assert len(re.findall("<img", section.body)) == 1
 
 
-def test_a_section_gives_sentence_measurement_and_verdict(folder):
+def test_a_section_gives_sentence_measurement_and_verdict(folder, of_fig4):
     curves, entry = load("fig4", out=folder), catalogue.find("fig4")
-    section, rows = report.figure_section(curves, entry)
+    section, rows = of_fig4
     text = html.unescape(section.body)
     assert [(r.topic, r.verdict) for r in rows] == [(r.topic, r.verdict) for r in findings(curves, entry)]
-    assert "4 of 4 seeds: too few to tell" in {row.verdict for row in rows}
+    assert "2 of 2 seeds: too few to tell" in {row.verdict for row in rows}
     for row in rows:
         for part in (row.sentence, row.measured, row.verdict, row.test):
             assert part in text
@@ -135,10 +157,10 @@ def test_a_section_gives_sentence_measurement_and_verdict(folder):
     assert len(re.findall("<img", section.body)) == 4  # with residuals: the orders lie on each other beside baselines
 
 
-def test_the_evidence_on_settling_has_a_row_a_path(folder):
+def test_the_evidence_on_settling_has_a_row_a_path(folder, of_fig4):
     """Both spaces, both orders, every seed; none where nothing was asked."""
-    curves, entry = load("fig4", out=folder), catalogue.find("fig4")
-    section, rows = report.figure_section(curves, entry)
+    curves = load("fig4", out=folder)
+    section, rows = of_fig4
     table = html.unescape(section.body.split("Evidence on settling, a seed")[1].split("</table>")[0])
     lines = [re.findall("<td>(.*?)</td>", line) for line in table.split("<tr>")[2:]]
     places = [(s, o, str(n)) for s in ("parameter", "function") for o in ("forward", "backward") for n in curves.seeds]
@@ -149,9 +171,9 @@ def test_the_evidence_on_settling_has_a_row_a_path(folder):
     assert report._evidence([row for row in rows if not row.evidence], curves.seeds, ("forward", "backward")) == ""
 
 
-def test_every_comparison_names_what_is_compared_and_its_unit(folder):
-    curves, entry = load("fig4", out=folder), catalogue.find("fig4")
-    section, rows = report.figure_section(curves, entry)
+def test_every_comparison_names_what_is_compared_and_its_unit(of_fig4):
+    entry = catalogue.find("fig4")
+    section, rows = of_fig4
     table = html.unescape(section.body.split("Numbers behind the comparisons")[1].split("</table>")[0])
     lines = [re.findall("<td>(.*?)</td>", line) for line in table.split("<tr>")[2:]]
     count = sum(len(row.comparisons) for row in rows)
@@ -182,20 +204,21 @@ def test_accuracies_are_compared_as_error_rates(folder):
     assert units["best test loss"] == "loss"
 
 
-def test_the_page_is_self_contained_and_has_the_theory_first(folder, tmp_path, monkeypatch, capsys):
-    theory = [Section("statements", "Every statement", "<p>theory</p>")]
-    monkeypatch.setattr(contraction.report.html, "theory_sections", lambda seed=0: (theory, True))
-    page = tmp_path / "page.html"
-    assert main(["report", "--out", str(folder), "--results", str(tmp_path), "--page", str(page)]) == 0
-    text = page.read_text()
+def test_the_page_is_self_contained_and_has_the_theory_first(written):
+    text, printed = written
     places = [text.index(f'<section id="{name}"') for name in ("statements", "networks", "fig4", "digits")]
     assert places == sorted(places)
     assert 'id="fig5"' not in text
     assert re.findall(r'(?:src|href)="(?!data:|#)', text) == []
-    assert "fig4: N = 120" in capsys.readouterr().out
-    # a statement that fails makes the command fail
-    monkeypatch.setattr(contraction.report.html, "theory_sections", lambda seed=0: (theory, False))
-    assert main(["report", "--out", str(folder), "--results", str(tmp_path), "--page", str(page)]) == 1
+    assert "fig4: N = 120" in printed
+
+
+def test_a_statement_that_fails_makes_the_command_fail(tmp_path, monkeypatch):
+    write_synthetic(tmp_path, "fig4", steps=3, seeds=(0,), orders=("forward", "backward"))
+    words = ["report", "--out", str(tmp_path), "--results", str(tmp_path), "--page", str(tmp_path / "page.html")]
+    for holds, status in ((True, 0), (False, 1)):
+        monkeypatch.setattr(contraction.report.html, "theory_sections", lambda seed=0, holds=holds: (THEORY, holds))
+        assert main(words) == status
 
 
 def test_without_results_no_page_is_written(tmp_path, folder, monkeypatch, capsys):
@@ -218,17 +241,17 @@ def test_without_results_no_page_is_written(tmp_path, folder, monkeypatch, capsy
 def test_the_more_complete_folder_is_taken_and_named(tmp_path, capsys):
     """A small trial run does not stand for a record of all seeds, in whichever folder it is."""
     whole, trial = tmp_path / "whole", tmp_path / "trial"
-    write_synthetic(whole, "fig4", steps=40)
-    write_synthetic(trial, "fig4", steps=60, seeds=(0,))  # further, but fewer values: 2·61 against 2·5·41
+    write_synthetic(whole, "fig4", steps=40, seeds=(0, 1))
+    write_synthetic(trial, "fig4", steps=60, seeds=(0,))  # further, but fewer values: 2·61 against 2·2·41
     for folders in ((trial, whole), (whole, trial)):
         (found,) = find_results(folders)
-        assert (found.folder, found.others, found.curves.seeds) == (whole, (trial,), (0, 1, 2, 3, 4))
+        assert (found.folder, found.others, found.curves.seeds) == (whole, (trial,), (0, 1))
     page = tmp_path / "page.html"
     assert main(["report", "--no-theory", "--out", str(trial), "--results", str(whole), "--page", str(page)]) == 0
-    sentence = f"5 seeds. REDUCED: 40 of 1,400 steps. From the folder {whole}; {trial} has no more of it."
+    sentence = f"2 seeds. REDUCED: 40 of 1,400 steps; 2 of 5 seeds. From the folder {whole}; {trial} has no more of it."
     assert f"{sentence}</p>" in page.read_text()
     assert f"{sentence}\n" in capsys.readouterr().out
-    write_synthetic(trial, "fig4", steps=60, identity="synthetic1")  # complete now: 2·5·61
+    write_synthetic(trial, "fig4", steps=60, seeds=(0, 1), identity="synthetic1")  # complete now: 2·2·61
     assert {found.folder for found in find_results([whole, trial])} == {trial}
 
 
@@ -272,7 +295,7 @@ def test_seeds_are_counted_once(tmp_path):
 
 def test_the_same_runs_on_another_grid_are_not_counted_again(tmp_path):
     runs, into = tmp_path / "runs", tmp_path / "results"
-    write_synthetic(runs, "fig4", steps=60)
+    write_synthetic(runs, "fig4", steps=60, seeds=(0, 1))
     load("regression-square", out=runs).save(into / "regression-square.npz")
     load("regression-square", out=runs, seeds=(0,)).save(into / "regression-square--every.npz")
     sections = {section.anchor: section for section in report.network_sections(find_results([into]))}
@@ -281,14 +304,14 @@ def test_the_same_runs_on_another_grid_are_not_counted_again(tmp_path):
     assert table.count("Variability along a path: train loss") == 1
 
 
-def test_every_claim_has_a_row(folder):
+def test_every_claim_has_a_row(folder, written):
     """What was not run says so; what was has its verdict."""
-    body = html.unescape(report.network_sections(find_results([folder]))[0].body)
+    body = html.unescape(written[0].split('<section id="networks"')[1].split("<section")[0])
     for claim in CLAIMS:
         assert claim.sentence in body
     rows = claim_rows({"fig4": findings(load("fig4", out=folder), catalogue.find("fig4"))})
     answers = {place: answer for place, _, answer in rows}
-    assert "Figure 4: variability along a path: train loss: 4 of 4 seeds: too few to tell" in answers["Appendix A.1"]
+    assert "Figure 4: variability along a path: train loss: 2 of 2 seeds: too few to tell" in answers["Appendix A.1"]
     assert "Figure 5: not run" in answers["Appendix A.1"]
     assert answers["Appendix A.6"] == "Figure 11: not run"
     for number in range(14, 20):
