@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from contraction.arguments import check_finite, check_integer
 from contraction.families._checks import check_batches, law_of
 from contraction.families._reasons import why_not_curvature
-from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce, check_independence
+from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce, check_independence, one_letter
 from contraction.families.loss_search import search_loss
 from contraction.families.losses import DataLoss, RidgeLoss
 from contraction.maps.balls import AffineEnclosure, ball, matrix, product, times, transpose, vector
@@ -169,7 +169,17 @@ class GradientSteps(RandomOperator):
         return np.moveaxis(blocks, 1, -1)  # pyright: ignore[reportReturnType]
 
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
-        """Rows of the batch, integers, shape (b,) or (R, b)."""
+        """Rows of the batch, integers, shape (b,) or (R, b), from the law that every batch has.
+
+        Raises
+        ------
+        ValueError
+            If the law of a batch depends on its position.
+        """
+        if self.law is not None:
+            letter = one_letter(self.law, rng, replicas)
+            if self.given is not None:
+                return self.given[letter]
         if self.batches is not None:
             return self.batches[rng.integers(len(self.batches), size=replicas)]
         if replicas is None:
@@ -276,7 +286,7 @@ class GradientSteps(RandomOperator):
         E |g_B(x) - g_B(y)|^2 <= M <g(x) - g(y), x - y>, g_B the gradients of M-smooth convex batches and g that of the
         mean loss, which is mu-strongly convex: rho^2 = 1 - h mu (2 - h M) for 0 <= h <= 2/M.
         """
-        if not self.is_iid:
+        if not self._has_one_law:
             return None
         if self.loss.quadratic:
             largest = np.linalg.eigvalsh(self._mean_square())[-1]
@@ -288,15 +298,32 @@ class GradientSteps(RandomOperator):
         return Constant(value, "proved", "√(1 − hμ(2 − hM)), μ of the mean loss (co-coercivity)")
 
     @property
+    def probabilities(self) -> NDArray | None:
+        """Probabilities of the batches that are listed; None if they depend on the position, or if none are listed."""
+        if self.batches is None or (self.law is not None and self.law.marginal is None):
+            return None
+        if self.law is None or self.given is None:  # a law of rows with equal weights has batches of equal weights
+            return np.full(len(self.batches), 1 / len(self.batches))
+        return np.array(self.law.marginal, dtype=float)
+
+    @property
     def _weights(self) -> NDArray:
-        """Probabilities of the given batches."""
+        """Probabilities of the given batches; equal ones if they depend on the position."""
         assert self.given is not None
-        marginal = None if self.law is None else self.law.marginal
-        return np.full(len(self.given), 1 / len(self.given)) if marginal is None else np.array(marginal, dtype=float)
+        known = self.probabilities
+        return np.full(len(self.given), 1 / len(self.given)) if known is None else known
+
+    @property
+    def _has_one_law(self) -> bool:
+        """Whether the batches are independent, with probabilities that are known where batches are given."""
+        return self.is_iid and (self.given is None or self.probabilities is not None)
 
     @cached_property
     def mean_curvature(self) -> float:
-        """A strong convexity constant mu of the mean loss (over the given batches, or over all rows)."""
+        """A strong convexity constant mu of the mean loss (over the given batches, or over all rows).
+
+        Batches whose probabilities depend on the position count equally.
+        """
         if self.given is None:
             return float(self.loss.curvature(np.arange(self.rows))[0])
         X = self.loss.X[self.given]
@@ -318,7 +345,7 @@ class GradientSteps(RandomOperator):
 
     def second_moments(self) -> SecondMoments | None:
         """Second moments for quadratic losses: over the given batches, or from single rows for random batches."""
-        if not (self.loss.quadratic and self.is_iid):
+        if not (self.loss.quadratic and self._has_one_law):
             return None
         if self.given is not None:
             maps = self.stacked_affine(list(self.given))
@@ -347,10 +374,10 @@ class GradientSteps(RandomOperator):
         return Constant(float(abs(self.h) * value), "proved", "h times the mean of the largest row gradients")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """(E d^p)^(1/p): exact if the batches are enumerated, else the bound on the supremum."""
-        if self.batches is None or math.isinf(p):
+        """(E d^p)^(1/p): exact if the batches are enumerated and all have one law, else the bound on the supremum."""
+        weights = self.probabilities
+        if weights is None or math.isinf(p):
             return self.displacement(theta0)
-        weights = np.full(len(self.batches), 1 / len(self.batches)) if self.given is None else self._weights
         theta = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
         moves = np.stack([euclidean_norm(self._gradients(t)) for t in theta], axis=-1) * abs(self.h)
         value = float(np.max(power_mean(moves, p, weights)))

@@ -31,6 +31,7 @@ __all__ = [
     "Reshuffled",
     "ShuffledOnce",
     "check_independence",
+    "one_letter",
     "reversal_gaps",
 ]
 
@@ -216,6 +217,21 @@ def _choose_iid(cumulative: NDArray, rng: np.random.Generator, replicas: int | N
     if len(cumulative) <= 8:
         return choose(cumulative, u)
     return np.searchsorted(cumulative[:-1], u, side="right")
+
+
+def one_letter(law: IndexLaw, rng: np.random.Generator, replicas: int | None) -> NDArray:
+    """Draw one letter, or one per replica, from the law that every letter has.
+
+    Raises
+    ------
+    ValueError
+        If the law of a letter depends on its position.
+    """
+    if isinstance(law, IID):
+        return law.letter(rng, replicas)
+    if law.marginal is None:
+        raise ValueError(f"under {law!r} the law of a letter depends on its position: sample(n) draws letters together")
+    return _choose_iid(cumulative_of(law.marginal), rng, replicas)
 
 
 class ExchangeableMixture(IndexLaw):

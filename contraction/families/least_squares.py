@@ -15,7 +15,7 @@ from contraction.families.losses import RidgeLoss
 from contraction.families.own_noise import NoiseLike, as_noise
 from contraction.maps.affine import AffineMaps, linear
 from contraction.maps.constants import Constant
-from contraction.maps.draws import map_generator
+from contraction.maps.draws import sub_sequence
 from contraction.maps.operators import RandomOperator
 from contraction.maps.rounding import EPS, power_mean
 from contraction.maps.second_moments import SecondMoments
@@ -106,7 +106,9 @@ class LeastSquares(RandomOperator):
         noise = np.zeros(rows.shape)
         if self.label_noise is not None:
             for i in range(n):
-                noise[i] = self.label_noise.sample(map_generator(seed, i), rows.shape[1:])
+                # a law may draw letter i from the generator of map i, so that label noise has one of its own
+                rng = np.random.Generator(np.random.PCG64(sub_sequence(seed, "label noise", i)))
+                noise[i] = self.label_noise.sample(rng, rows.shape[1:])
         return np.stack([rows, noise], axis=-2)  # pyright: ignore[reportReturnType]
 
     @override
@@ -144,8 +146,20 @@ class LeastSquares(RandomOperator):
         if not math.isfinite(noise.variance) or not self.is_iid:
             return None
         rows = self.steps.stacked_affine(list(np.arange(len(self.X))[:, None]))
-        shifted = SecondMoments.of_batches(rows.A, rows.b + self.h * noise.mean * self.X, self.batch_size)
-        return shifted.with_noise(self.h**2 / self.batch_size * noise.variance * (self.X.T @ self.X) / len(self.X))
+        b, weights = rows.b + self.h * noise.mean * self.X, self._row_weights
+        if weights is None:
+            return None
+        spread = self.h**2 / self.batch_size * noise.variance * (self.X.T * weights) @ self.X
+        if self.batch_size == 1:
+            return SecondMoments.from_maps(rows.A, b, weights).with_noise(spread)
+        return SecondMoments.of_batches(rows.A, b, self.batch_size).with_noise(spread)
+
+    @property
+    def _row_weights(self) -> NDArray | None:
+        """Probabilities of each row of a batch; None if they depend on the position."""
+        if self.steps.law is None or self.batch_size > 1:
+            return np.full(len(self.X), 1 / len(self.X))
+        return self.steps.probabilities
 
     @override
     def lipschitz(self, draw: NDArray) -> NDArray:
@@ -167,7 +181,10 @@ class LeastSquares(RandomOperator):
         return Constant(value, self.label_noise.origin, "h max |grad L_B| plus h times the label noise's largest push")
 
     def displacement_moment(self, theta0: NDArray, p: float) -> Constant:
-        """(E d^p)^(1/p): exact for single rows or without label noise, an upper bound otherwise."""
+        """(E d^p)^(1/p): exact for single rows or without label noise, an upper bound otherwise.
+
+        Where the law of a row depends on its position, it is the largest over the rows.
+        """
         if math.isinf(p):
             return self.displacement(theta0)
         if self.label_noise is None or self.h == 0:
@@ -176,11 +193,11 @@ class LeastSquares(RandomOperator):
         source = f"(E d^p)^(1/p) at p = {p:g}"
         if self.batch_size == 1:
             starts = np.asarray(theta0, dtype=float).reshape(-1, self.dim)
-            values = []
+            values, weights = [], self._row_weights
             for theta in starts:
                 pairs = self._residuals(theta, norms)
                 sizes = [x * self.label_noise.absolute_norm(p, float(r[0])) for r, x in pairs]
-                values.append(float(power_mean(sizes, p, np.full(len(pairs), 1 / len(pairs)))))
+                values.append(float(max(sizes) if weights is None else power_mean(sizes, p, weights)))
             return Constant(abs(self.h) * max(values), self.label_noise.moment_origin(p), source)
         q = max(p, 1.0)
         push = np.sort(norms)[-self.batch_size :].mean() * self.label_noise.absolute_norm(q)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_positive
 from contraction.families._checks import check_batches, finite_array, law_of
-from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce, check_independence
+from contraction.families.index_laws import Cyclic, IndexLaw, Reshuffled, ShuffledOnce, check_independence, one_letter
 from contraction.maps.arrays import numbers
 from contraction.maps.domains import RotatedBox
 from contraction.maps.draws import ReplicaBlock
@@ -127,6 +127,8 @@ class OwnLossSteps(RandomOperator):
         return rows if replicas is None else [ReplicaBlock(list(one)) for one in rows]  # pyright: ignore[reportReturnType]
 
     def _draw(self, rng: np.random.Generator) -> NDArray:
+        if self.law is not None:
+            return self.batches[one_letter(self.law, rng, None)]
         return self.batches[rng.integers(len(self.batches))]
 
     def _check_rows(self) -> None:

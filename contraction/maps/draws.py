@@ -43,6 +43,7 @@ PURPOSES = {
     "overridden region": 0x0DE3,
     "noise": 0x015E,
     "loss": 0x1055,
+    "label noise": 0x1ABE,
 }
 
 
