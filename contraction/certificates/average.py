@@ -50,16 +50,19 @@ class AverageContraction(Value):
     Attributes
     ----------
     exponent : float
-        Its value (by exact enumeration, rounded up) or the mean over sampled words.
+        If not measured, an upper bound: by enumeration, with factors that are rounded up (a product of several maps
+        that is zero, or nearly so, counts as its rounding, so a value of -inf may be bounded by a number), or from
+        stated factors. If measured, the mean over sampled words.
     upper : float
         An upper bound that holds with probability ``confidence``; inf if none is available.
     confidence : float
-        1 if the exponent is exact, 0 if ``upper`` is inf because no bound on the maps' constants is known.
+        1 if the bound is certain, as it is if ``certified``; 0 if ``upper`` is inf because no bound on the maps'
+        constants is known.
     interval : tuple of float
         A two-sided normal interval at ``interval_confidence``, asymptotic in the number of words. It assumes no bound
-        on the constants, so it can miss a rare expanding map. (exponent, upper) if the exponent is exact.
+        on the constants, so it can miss a rare expanding map. (exponent, upper) if ``certified``.
     interval_confidence : float
-        Level of ``interval``; 1 if the exponent is exact.
+        Level of ``interval``; 1 if ``certified``.
     origin : str
         "proved" or "declared" if all words were enumerated, "measured" if words were sampled; a measured exponent is an
         estimate and not a certificate.
@@ -72,7 +75,7 @@ class AverageContraction(Value):
     >>> maps = ct.families.FiniteFamily([(2.0, [0.0]), (0.25, [1.0])])  # one map expands, one contracts
     >>> answer = ct.average_contraction(maps, [0.0])
     >>> print(answer)
-    contraction on average: (1/q) E log Lip(T_1…T_q) = -0.346574 ≤ -0.346574, q = 1
+    contraction on average: (1/q) E log Lip(T_1…T_q) ≤ -0.346574, q = 1
       proved    all 2 words of length 1
       d(θ*, θ_n) ≤ C_ω rⁿ a.s. for every r > 0.707107, if E log⁺ d(θ_0, Tθ_0) < ∞
     >>> answer.certified, answer.contracts, round(answer.rate, 4)  # the rate is √(2 · 1/4)
@@ -91,7 +94,7 @@ class AverageContraction(Value):
 
     @property
     def certified(self) -> bool:
-        """Whether the exponent is exact and not an estimate from samples."""
+        """Whether the exponent is a bound over all words and not an estimate from samples."""
         return self.origin != "measured"
 
     @property
@@ -106,7 +109,7 @@ class AverageContraction(Value):
 
     def __str__(self) -> str:
         lines = [
-            f"contraction on average: (1/q) E log Lip(T_1…T_q) = {self.exponent:.6g} ≤ {self.upper:.6g}, q = {self.q}"
+            f"contraction on average: (1/q) E log Lip(T_1…T_q) ≤ {self.upper:.6g}, q = {self.q}"
             if self.certified
             else f"estimate of (1/q) E log Lip(T_1…T_q): {self.exponent:.6g}, q = {self.q}",
             f"  {self.origin:<9} {self.source}",
@@ -177,8 +180,8 @@ def average_contraction(
     q
         Length of the words; along multiples of q the exponent decreases to the top Lyapunov exponent.
     leaf
-        Basis (d, r) of an invariant space of directions, or True for ``family.leaf_basis``: Lipschitz constants are
-        then those along θ_0 + span only.
+        Basis (d, r) of a space of directions that is exactly invariant, or True for ``family.leaf_basis``: Lipschitz
+        constants are then those along θ_0 + span only.
     space
         The metric (default: the family's).
     words, confidence, seed
@@ -241,9 +244,9 @@ def _average(
     largest: float | None,
     seed: int,
 ) -> AverageContraction:
-    parts, weights, metric = letters(family, theta, leaf, space)
+    parts, weights, metric, error = letters(family, theta, leaf, space)
     if parts is not None and weights is not None and len(parts) ** q <= WORDS_LIMIT:
-        listed = word_weights(weights, q), word_norms(parts, q, metric), "proved"
+        listed = word_weights(weights, q), word_norms(parts, q, metric, error), "proved"
     else:
         listed = None if leaf is not None or space is not None else listed_words(family, q)
     if listed is not None:

@@ -18,7 +18,7 @@ from contraction.arguments import check_integer, check_positive
 from contraction.certificates.change_of_metric import condition, linear_parts
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import displacement_constant, start_distance
-from contraction.certificates.leaves import check_on_leaf, leaf_basis, leaf_directions
+from contraction.certificates.leaves import check_on_leaf, invariant_leaf, leaf_directions
 from contraction.certificates.majorants import AfterBlocks, PMean, PMeanBlocks
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
@@ -55,8 +55,8 @@ def _matrix_words(parts: Sequence[NDArray], q: int) -> NDArray:
     return products
 
 
-def word_norms(parts: Sequence[NDArray], q: int, space: Space) -> NDArray:
-    """Norms of all words' linear parts, rounded up to cover the rounding of q products."""
+def word_norms(parts: Sequence[NDArray], q: int, space: Space, error: float = 0.0) -> NDArray:
+    """Norms of all words' linear parts, rounded up to cover the rounding of q products, and ``error`` in each part."""
     products = _matrix_words(parts, q)
     d = products.shape[-1]
     norms = np.concatenate(
@@ -64,24 +64,25 @@ def word_norms(parts: Sequence[NDArray], q: int, space: Space) -> NDArray:
     )
     largest = max(float(np.linalg.norm(A)) for A in parts)
     slack = 8 * d * d * EPS * condition(space) * (norms + (0 if q == 1 else q * max(1.0, largest) ** q))
-    return np.where(norms == 0, slack if q > 1 else 0.0, norms + slack)
+    of_parts = 0.0 if error == 0 else q * error * (max(1.0, largest) + error) ** (q - 1) * (1 + (q + 8) * EPS)
+    return np.where(norms == 0, slack if q > 1 else 0.0, norms + slack) + of_parts
 
 
 def letters(
     family: RandomOperator, theta: NDArray, leaf: ArrayLike | bool | None, space: Space | None
-) -> tuple[list[NDArray] | None, NDArray | None, Space]:
-    """Linear parts (restricted to the leaf), their weights (None if all maps share one linear part), and the metric."""
+) -> tuple[list[NDArray] | None, NDArray | None, Space, float]:
+    """Linear parts (restricted to the leaf), their weights (None if not known), the metric, and the parts' error."""
     metric = as_space(family.space if space is None else space)
     if leaf is not None and type(metric) is not Euclidean:
         raise ValueError("a leaf is certified in the Euclidean distance: omit space=")
     known = family.linear_support()
     if known is None:
-        return None, None, metric
+        return None, None, metric, 0.0
     parts = [A for _, A in known]
     if leaf is not None:
-        Q = leaf_basis(family, theta, leaf)
-        parts = [Q.T @ A @ Q for A in parts]
-    return parts, probabilities(known), metric
+        _, parts, error = invariant_leaf(family, theta, leaf)
+        return parts, probabilities(known), metric, error
+    return parts, probabilities(known), metric, 0.0
 
 
 def _of_factor(family: RandomOperator, p: float) -> str:
@@ -185,7 +186,7 @@ def certify_words(
     """Contraction after q maps, surely or in p-mean, in a given metric, optionally along a leaf."""
     if check_integer("q", q, 1) > WORDS_LIMIT:
         raise ValueError(f"q must be at most {WORDS_LIMIT}, the number of words that can be listed, got {q}")
-    parts, weights, metric = letters(family, theta, leaf, space)
+    parts, weights, metric, error = letters(family, theta, leaf, space)
     if parts is None or not metric.is_normed:
         raise NotCertified(_why_no_words(family, metric), ("leave out q=",))
     words = f"{len(parts) ** q} words of length {q}" + ("" if leaf is None else " along the leaf")
@@ -195,8 +196,8 @@ def certify_words(
     def of_length(j: int, what: str) -> Constant:
         """Return the constant of words of length j."""
         if moment is None or weights is None:
-            return _largest_norm(parts, j, metric, what)
-        return _norm_moment(parts, weights, j, metric, moment, what)
+            return _largest_norm(parts, j, metric, what, error)
+        return _norm_moment(parts, weights, j, metric, moment, what, error)
 
     kappa = of_length(q, words)  # the longest words first, because too many words are refused
     lip = of_length(1, "one map") if q > 1 else kappa
@@ -205,7 +206,6 @@ def certify_words(
     D = displacement_constant(family, theta, space, moment, None)
     r = start_distance(family, theta, start, space)
     if leaf is not None and start is not None:
-        leaf_basis(family, theta, leaf)
         check_on_leaf(theta, start, leaf_directions(family, leaf))
     radius = None if r is None else r.value
     shorter = (1.0, *(of_length(j, "").value for j in range(1, q)))
@@ -228,13 +228,15 @@ def certify_words(
     )
 
 
-def _largest_norm(parts: Sequence[NDArray], q: int, metric: Space, words: str) -> Constant:
-    return Constant(float(word_norms(parts, q, metric).max()), "proved", f"largest norm of {words}")
+def _largest_norm(parts: Sequence[NDArray], q: int, metric: Space, words: str, error: float) -> Constant:
+    return Constant(float(word_norms(parts, q, metric, error).max()), "proved", f"largest norm of {words}")
 
 
-def _norm_moment(parts: Sequence[NDArray], weights: NDArray, q: int, metric: Space, p: float, words: str) -> Constant:
+def _norm_moment(
+    parts: Sequence[NDArray], weights: NDArray, q: int, metric: Space, p: float, words: str, error: float
+) -> Constant:
     """E ‖A_1 … A_q‖^p over independent maps, rounded up."""
-    norms = word_norms(parts, q, metric)
+    norms = word_norms(parts, q, metric, error)
     return Constant(_mean_power(word_weights(weights, q), norms, p), "proved", f"E of the p-th power, {words}")
 
 

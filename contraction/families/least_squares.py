@@ -218,6 +218,11 @@ class LeastSquares(RandomOperator):
         rank = int(np.sum(s > s[0] * max(self.X.shape) * EPS)) if s.size and s[0] > 0 else 0
         return vt[:rank].T
 
+    @property
+    def step_span(self) -> NDArray:
+        """The rows of the data, of which every step is a combination."""
+        return self.X
+
     def interpolator(self, theta0: ArrayLike) -> NDArray:
         """Return the point of θ_0 + row space with X θ = y.
 

@@ -161,6 +161,7 @@ def sample_stationary(
         raise ValueError("sampling needs a certificate of θ*, not one of drawn maps, and not an estimate")
     if certificate.p < p:
         raise ValueError(f"the certificate is for p = {certificate.p:g}, but p = {p:g} was requested")
+    _check_across(family, certificate)
     n = certificate.steps(eps)
     operators = family.sample(n, seed, replicas=size)
     start = reference
@@ -171,6 +172,27 @@ def sample_stationary(
     value = _draw(operators, in_floats(start, operators))
     _check_precision(eps, family, value)
     return StationarySample(value, float(certificate.bound(n)), float(p), certificate, n)
+
+
+def _check_across(family: RandomOperator, certificate: ErrorBound) -> None:
+    """Refuse a certificate along a leaf across which maps may expand, and multiply what rounding moves a draw off it.
+
+    Steps that lie in the leaf (`step_span`) neither expand nor contract across it.
+
+    Raises
+    ------
+    NotCertified
+        If the maps may expand.
+    """
+    if not certificate.statement.endswith("along a leaf") or family.step_span is not None:
+        return
+    k = family.contraction
+    if k is None or k.value > 1 + 2.0**-30:
+        factor = "is not known" if k is None else f"may be {k.value:.6g}"
+        raise NotCertified(
+            f"draws in floats do not stay on the leaf of the certificate, and the maps' factor across it {factor}",
+            ("backward_limit, which bounds the rounding",),
+        )
 
 
 def _check_precision(eps: float, family: RandomOperator, value: NDArray) -> None:

@@ -245,8 +245,14 @@ class Answers:
     def leaf_basis(self) -> NDArray | None:
         """Basis (d, r) of a subspace V such that every map sends θ + V into itself, for ``certify(leaf=True)``.
 
-        `certify` checks it against the linear parts before using it. None if unknown.
+        `certify` checks it against the listed maps in rational arithmetic, unless `step_span` is known. None if
+        unknown.
         """
+        return None
+
+    @property
+    def step_span(self) -> NDArray | None:
+        """Rows (m, d) whose span contains T(θ) - θ for every map and θ by its formula; None if unknown."""
         return None
 
     def why_not_contracting(self, k: Constant) -> str | None:

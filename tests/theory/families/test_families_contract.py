@@ -110,6 +110,7 @@ def test_the_base_class_answers_unknown():
         family.factor_moment(2.0),
         family.log_mean,
         family.leaf_basis,
+        family.step_span,
         family.states,
         family.why_not_contracting(ct.Constant(1.0, "declared", "")),
     )
