@@ -11,7 +11,7 @@ from contraction.certificates.certified_for import signed
 from contraction.certificates.certify import certify
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import search_declared
-from contraction.certificates.majorants import AtLimit
+from contraction.certificates.majorants import AtLimit, InRegion
 from contraction.certificates.overrides import labelled
 from contraction.limits.composed import composed, in_floats, moment_prefixes, prefix_bounds
 from contraction.limits.result import BackwardLimit, NotSettled
@@ -123,6 +123,8 @@ def _one_digit_up(x: float) -> float:
 
 def _is_common_factor(certificate: ErrorBound) -> bool:
     """Whether k bounds every map's Lipschitz constant in the family's metric."""
+    if isinstance(certificate.majorant, InRegion) and certificate.majorant.q > 1:
+        return False  # k is the factor of an epoch
     return certificate.statement.startswith("Theorem 2.2") and "common norm" not in certificate.statement
 
 

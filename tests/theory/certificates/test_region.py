@@ -425,6 +425,24 @@ def test_epochs_where_single_maps_fail():
         ct.certify(fast, region.center, region=region)
 
 
+def test_the_factor_of_an_epoch_is_not_that_of_each_of_its_maps():
+    """Rounding needs the factors of T_1 … T_j for every j; the certificate of epochs knows them at epochs only.
+
+    Control: independent steps whose certificate has a factor of single maps.
+    """
+    family, theta = problem("epochs", 3)
+    region = ct.find_region(family, theta)
+    certificate = ct.certify(family, region.center, region=region)
+    assert certificate.majorant.q == 4
+    with pytest.raises(ct.NotCertified, match=r"the rounding of T_1 … T_.* is unknown"):
+        ct.backward_limit(family, region.center, 1e-5, certificate=certificate)
+    single, start = problem("neuron", 3)
+    box = ct.find_region(single, start)
+    of_maps = ct.certify(single, box.center, region=box, space=ct.Euclidean())
+    assert of_maps.majorant.q == 1
+    assert 0 < ct.backward_limit(single, box.center, 1e-6, certificate=of_maps).rounding < 1e-6
+
+
 @pytest.mark.parametrize("center", [(1e6, 0.0), (0.0, -1e6), (1e6, 1e6)])
 def test_an_epoch_over_a_wide_box_is_that_at_the_origin_moved(center):
     """Boxes of a thousandth of the centre's largest coordinate: whichever that is, the same numbers as for others.
