@@ -75,7 +75,7 @@ def certify(
         contract in its own metric but its linear parts are known, the default also searches for a common norm.
     ball
         Radius r: the family need contract only on the closed ball B(θ_0, r), which must be invariant:
-        d(θ_0, Tθ_0) <= (1-k) r.
+        d(θ_0, Tθ_0) <= (1-k) r for every map, also with ``moment``, which then only sharpens the bound.
     region
         A `RotatedBox`: the maps are gradient steps that need contract only on it, and it must be invariant; both are
         proved with outward rounding (`contraction.certificates.region`, row 85). ``space`` then chooses the norm:
@@ -84,8 +84,8 @@ def certify(
         Contraction after q maps: every word of length q contracts (linear parts must be known).
     leaf
         Basis (d, r) of a linear space that contains every T θ_0 - θ_0 and that every linear part sends into itself, or
-        True for ``family.leaf_basis``. The bound then holds along the leaf θ_0 + span (together with ``q`` and
-        ``moment``, as for least squares).
+        True for ``family.leaf_basis``. This is checked in rational arithmetic (`leaf_basis`).
+        The bound then holds along the leaf θ_0 + span (together with ``q`` and ``moment``, as for least squares).
     rigorous
         If true, compute the constants in ball arithmetic (python-flint) and round them outwards.
     seed
@@ -148,7 +148,7 @@ def certify(
         search_region(family, bound, reference, seed)
     else:
         bound = _of_family(family, reference, begin, moment, space, ball, q, leaf, rigorous, seed)
-    return signed(labelled(bound, family), family, reference if begin is None else begin)
+    return signed(labelled(bound, family), family, reference if begin is None else begin, space)
 
 
 def _of_family(
@@ -226,17 +226,22 @@ def _uniform(
         return _without_common_factor(family, reference, begin, moment, k, tried, searched=searched)
     D = displacement_constant(family, reference, space, moment, k)
     r = start_distance(family, reference, begin, space)
+    largest: Constant | None = None
     factor = "every map has factor at most k"
     moves = "d(θ_0, Tθ_0) ≤ D over the support" if moment is None else f"‖d(θ_0, Tθ_0)‖_{moment:g} ≤ D for every map"
     if ball is None:
         statement, hypotheses = "Theorem 2.2", (factor, moves)
     else:
-        _check_ball(k, D, r, ball)
-        room = f"the ball is invariant: D = {D.value:.6g} ≤ (1−k)r = {(1 - k.value) * ball:.6g}"
+        # a p-norm within (1-k) r would let rare maps leave the ball, outside which k need not hold
+        largest = D if moment is None else _largest_displacement(family, reference, space, k, ball)
+        _check_ball(k, largest, r, ball)
+        name = "D" if moment is None else "sup d(θ_0, Tθ_0)"
+        room = f"the ball is invariant: {name} = {largest.value:.6g} ≤ (1−k)r = {(1 - k.value) * ball:.6g}"
         statement = "Theorem 2.2 on an invariant ball"
         hypotheses = (f"{factor} on the ball B(θ_0, {ball:g})", room, moves)
+    constants = {"k": k, "D": D, "r": r} | ({} if largest is None or largest is D else {"sup": largest})
     uniform = certificate_or_estimate(
-        {"k": k, "D": D, "r": r},
+        constants,
         statement=statement,
         k=k.value,
         D=D.value,
@@ -316,6 +321,20 @@ def _geometric(k: float, D: float, r: float | None, moment: float | None) -> Maj
     if rho >= 1:
         raise NotCertified(f"k^p = {k!r}^{moment!r} rounds to 1", ("a larger p",))
     return GeometricMoment(rho, moment, D, r)
+
+
+def _largest_displacement(
+    family: RandomOperator, reference: NDArray, space: Space | None, k: Constant, ball: float
+) -> Constant:
+    """Return the supremum of d(θ_0, Tθ_0), which decides whether a ball is invariant, whatever the moment is."""
+    try:
+        return displacement_constant(family, reference, space, None, k)
+    except NotCertified as error:
+        raise NotCertified(
+            f"the ball B(θ_0, {ball:g}) is not known to be invariant: with moment=, too, no map may leave it, which "
+            f"needs a finite supremum of d(θ_0, Tθ_0); {str(error).removeprefix('not certified: ').splitlines()[0]}",
+            ("bounded noise, or displacement= declared", "leave out ball=, if k holds in the whole space"),
+        ) from None
 
 
 def _check_ball(k: Constant, D: Constant, r: Constant | None, ball: float) -> None:

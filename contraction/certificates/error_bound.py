@@ -9,9 +9,10 @@ map is new, so small increments prove nothing.
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar, NotRequired, TypedDict, Unpack
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, NotRequired, SupportsIndex, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,7 @@ from contraction.arguments import check_positive
 from contraction.certificates.bounds import check_index
 from contraction.certificates.majorants import Majorant
 from contraction.maps.constants import Constant, Origin
+from contraction.maps.spaces import Space
 from contraction.types import Numbers
 from contraction.values import Value
 
@@ -55,7 +57,12 @@ class ErrorBound(Value):
     start : ndarray or None
         The start of the iterates that `certify` bounded; None for a bound that was put together by hand.
     images : ndarray or None
-        Images of the start under a few maps of the family, by which another family is told from it.
+        Images of the start and of points around it under some maps of the family; with ``stated``, they tell another
+        family from it.
+    stated : ndarray or None
+        Numbers that the family states, such as its factor and those of some maps.
+    metric : Space or None
+        The metric of the distance as an object; None if it is not known, or cannot be pickled and was.
 
     Examples
     --------
@@ -84,8 +91,18 @@ class ErrorBound(Value):
     horizon: int | None = None
     start: NDArray | None = field(default=None, compare=False, repr=False)
     images: NDArray | None = field(default=None, compare=False, repr=False)
+    stated: NDArray | None = field(default=None, compare=False, repr=False)
+    metric: Space | None = field(default=None, compare=False, repr=False)
     word: ClassVar[str] = "bound"
     certified: ClassVar[bool] = False
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
+        """Pickle without a metric that cannot be pickled, such as one of a lambda."""
+        try:
+            pickle.dumps(self.metric)
+        except Exception:  # what a metric holds decides which
+            return replace(self, metric=None).__reduce__()
+        return self.__reduce__()
 
     @property
     def formula(self) -> str:
