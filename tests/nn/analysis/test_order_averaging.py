@@ -155,6 +155,13 @@ RECORD = {
         [1.06, 1.35, 2.29, 4.51],
         (0.98, 0.90, 0.99),
     ),
+    2: (
+        [2.0705, 1.6708, 1.6704, 1.6699, 1.6691, 1.6674, 1.6640],
+        [2.0686, 1.6665, 1.6661, 1.6656, 1.6648, 1.6631, 1.6597],
+        2.15,
+        [1.07, 1.40, 2.46, 4.62],
+        (0.99, 0.89, 0.99),
+    ),
 }
 
 
@@ -169,7 +176,7 @@ def test_what_the_record_says(seed: int) -> None:
     assert train == training
     assert test == testing
     shares = [float(rate_share(last["train_loss"], name)[0]) for name in ("regularised-4", "regularised-0.5")]
-    assert [round(share, 3) for share in shares] == [0.984, 0.998]
+    assert [round(share, 3) for share in shares] == [0.983 if seed == 2 else 0.984, 0.998]
     assert {round(float(last["train_loss"].cheaper[f"regularised-{x}"][0]), 2) for x in (1, 4)} == {at_equal_cost}
     n = curves.path("train_loss", seed=seed, order="regularised-4")[0]
     assert {int(n[n * price <= 1000][-1]) for price in (2.66, 2.75, 2.8)} == {350}
