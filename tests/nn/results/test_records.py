@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -209,9 +210,21 @@ def test_other_settings_need_a_tag(tmp_path, capsys):
         assert not into.exists()
     assert _record(runs, into, "--tag", "three") == 0
     _runs(runs, identity="bbb2")
-    assert _record(runs, into) == 2  # which of the two runs?
-    assert _record(runs, into, "--run-id", "bbb") == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert _record(runs, into) == 0
+    assert "the one with the catalogue's settings is used" in capsys.readouterr().err
+    assert load("fig4", out=into).orders == ORDERS
     assert {path.name for path in into.iterdir()} == {"regression-square.npz", "regression-square--three.npz"}
+
+
+def test_of_two_runs_with_other_settings_one_must_be_chosen(tmp_path, capsys):
+    runs, into = _changed(tmp_path / "runs", "aaa1", batch_size=3), tmp_path / "results"
+    _changed(runs, "bbb2", batch_size=5)
+    assert _record(runs, into, "--tag", "other") == 2
+    assert "choose one by run_id= (on the command line --run-id)" in capsys.readouterr().err
+    assert _record(runs, into, "--tag", "other", "--run-id", "bbb") == 0
+    assert {path.name for path in into.iterdir()} == {"regression-square--other.npz"}
 
 
 @pytest.mark.control
