@@ -95,29 +95,12 @@ def rows(
         out = np.empty_like(theta)
         for m in np.unique(index):
             chosen = index == m
-            out[..., chosen, :] = _each_once(maps[m], theta[..., chosen, :])
+            out[..., chosen, :] = maps[m](theta[..., chosen, :])
         return out
 
     family = RandomOperator(draw=lambda rng: None, apply=apply, vectorized=True, name="all words")
     operators = Operators(family, list(words.T), replicas=len(words))
     return iterates(operators, np.array(theta0, dtype=object), order, at)
-
-
-def _each_once(T: Map, points: NDArray) -> NDArray:
-    """Return T(points) for points (..., d), computed once for points that are equal: words that begin alike share them.
-
-    Exact arithmetic is slow, so this pays where at most every second of many points is another one.
-    """
-    flat = points.reshape(-1, points.shape[-1])
-    if len(flat) < 16:
-        return T(points)
-    keys = [(*point, *map(type, point)) for point in flat.tolist()]  # 1 / 3 is another number for an integer 1
-    places = dict(zip(dict.fromkeys(keys), itertools.count(), strict=False))
-    if 2 * len(places) > len(keys):
-        return T(points)
-    firsts = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
-    images = T(flat[[firsts[key] for key in places]])
-    return images[[places[key] for key in keys]].reshape(points.shape)
 
 
 def unit_noises(family: RandomOperator, n: int) -> Operators:
