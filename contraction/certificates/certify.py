@@ -332,7 +332,7 @@ def _largest_displacement(
     except NotCertified as error:
         raise NotCertified(
             f"the ball B(θ_0, {ball:g}) is not known to be invariant: with moment=, too, no map may leave it, which "
-            f"needs a finite supremum of d(θ_0, Tθ_0); {str(error).removeprefix('not certified: ').splitlines()[0]}",
+            f"needs a finite supremum of d(θ_0, Tθ_0); {error.hypothesis}",
             ("bounded noise, or displacement= declared", "leave out ball=, if k holds in the whole space"),
         ) from None
 
