@@ -2,12 +2,13 @@
 
 Directions have shape (r, R, d): r directions for each of R replicas. Every image comes with a floor. An image whose
 norm is at or below its floor cannot be distinguished from zero, because rounding (or the difference quotient) may
-produce an error of this size.
+produce an error of this size. A floor of 0 says that the image is exact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +20,12 @@ from contraction.maps.points import apply_read_only
 from contraction.maps.rounding import EPS
 from contraction.types import Draw
 
-__all__ = ["Derivative", "derivative_of"]
+__all__ = ["DIFFERENCES", "Derivative", "depends_on_step", "derivative_of", "exact_rank"]
+
+DIFFERENCES = "central differences of the maps"
 
 STEP = EPS ** (1 / 3)  # of central differences, relative to max(1, |theta|): truncation and rounding are then balanced
+RANKED = 12  # coordinates up to which ranks are computed in rational arithmetic
 
 #: (map number from 1, points (R, d), directions (r, R, d)) -> (images (r, R, d), floors (r, R))
 Derivative = Callable[[int, NDArray, NDArray], tuple[NDArray, NDArray]]
@@ -59,7 +63,7 @@ def derivative_of(operators: Operators, theta: NDArray, jvp: OneDirection | None
         return lambda i, theta, V: _with_floor(np.asarray(family.jvp(theta, V, operators.draws[i - 1])), d), (
             "given by the family"
         )
-    return lambda i, theta, V: _differences(operators, i, theta, V), "central differences of the maps"
+    return lambda i, theta, V: _differences(operators, i, theta, V), DIFFERENCES
 
 
 def _with_floor(images: ArrayLike, d: int) -> tuple[NDArray, NDArray]:
@@ -77,14 +81,46 @@ def _linear(maps: AffineMaps | None, V: NDArray, d: int) -> tuple[NDArray, NDArr
     return linear(A, V, maps.kind), 8 * d * EPS * np.linalg.norm(absolute, axis=-1)
 
 
-def _differences(operators: Operators, i: int, theta: NDArray, V: NDArray) -> tuple[NDArray, NDArray]:
+def exact_rank(maps: AffineMaps | None, replica: int, d: int) -> int:
+    """Return the rank of the linear part of one replica, in rational arithmetic; d if d is beyond `RANKED`."""
+    if maps is None or d > RANKED:
+        return d
+    A = np.asarray(maps.A, dtype=float)
+    own = {"scalar": 0, "diagonal": 1, "matrix": 2}[maps.kind]
+    A = A[replica] if A.ndim > own else A
+    if maps.kind != "matrix":
+        return int(np.count_nonzero(np.broadcast_to(A, (d,))))
+    rows, rank = [[Fraction(float(x)) for x in row] for row in A], 0
+    for j in range(d):
+        pivot = next((i for i in range(rank, d) if rows[i][j]), None)
+        if pivot is None:
+            continue
+        rows[rank], rows[pivot] = rows[pivot], rows[rank]
+        for i in range(rank + 1, d):
+            share = rows[i][j] / rows[rank][j]
+            rows[i] = [x - share * y for x, y in zip(rows[i], rows[rank], strict=True)]
+        rank += 1
+    return rank
+
+
+def depends_on_step(operators: Operators, i: int, theta: NDArray, V: NDArray) -> NDArray:
+    """Return for each image (r, R) whether a step 16 times smaller changes the quotient by more than a quarter."""
+    (wide, floor), (narrow, coarse) = (_differences(operators, i, theta, V, part) for part in (1.0, 1 / 16))
+    gap, sizes = np.linalg.norm(wide - narrow, axis=-1), [np.linalg.norm(x, axis=-1) for x in (wide, narrow)]
+    return gap > np.maximum(*sizes) / 4 + floor + coarse
+
+
+def _differences(
+    operators: Operators, i: int, theta: NDArray, V: NDArray, part: float = 1.0
+) -> tuple[NDArray, NDArray]:
     """Central difference quotients along unit directions, and the effect of rounding on them as floors."""
     r = len(V)
-    h = STEP * np.maximum(1.0, np.linalg.norm(theta, axis=-1))[..., None]
+    h = part * STEP * np.maximum(1.0, np.linalg.norm(theta, axis=-1))[..., None]
     points = np.concatenate([theta + h * V, theta - h * V])
     values = np.asarray(apply_read_only(operators.family, points, operators.draws[i - 1], f"T_{i}"), dtype=float)
     images = (values[:r] - values[r:]) / (2 * h)
-    return images, 8 * EPS * np.linalg.norm(values[:r], axis=-1) / h[..., 0]
+    sizes = np.maximum(np.linalg.norm(values[:r], axis=-1), np.linalg.norm(values[r:], axis=-1))
+    return images, 8 * EPS * sizes / h[..., 0]
 
 
 def _given(operators: Operators, jvp: OneDirection) -> Derivative:

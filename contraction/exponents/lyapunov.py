@@ -18,7 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from contraction.arguments import check_choice, check_integer, check_probability
-from contraction.exponents.derivatives import OneDirection, derivative_of
+from contraction.exponents.derivatives import (
+    DIFFERENCES,
+    OneDirection,
+    depends_on_step,
+    derivative_of,
+    exact_rank,
+)
 from contraction.exponents.law_of_maps import index_law, why_not_ergodic
 from contraction.maps.draws import sub_sequence
 from contraction.maps.errors import NotCertified
@@ -29,6 +35,8 @@ from contraction.values import Value
 
 __all__ = ["LyapunovExponents", "lyapunov_exponents"]
 
+TRIED = 8  # maps whose difference quotients are tried with a second step
+
 
 @dataclass(frozen=True, eq=False)
 class LyapunovExponents(Value):
@@ -37,7 +45,8 @@ class LyapunovExponents(Value):
     Attributes
     ----------
     values : tuple of float
-        The exponents in nats per map: means over the replicas; -inf if a product of derivatives is singular.
+        The exponents in nats per map: means over the replicas; -inf if a product of derivatives is singular, NaN (with
+        its interval) where rounding or the difference quotients do not decide.
     lower, upper : tuple of float
         Student-t intervals for the mean of one replica's estimate, one for each exponent. The level holds for each
         interval separately and is asymptotic in ``n``; the intervals do not cover the bias from a finite n.
@@ -82,7 +91,10 @@ class LyapunovExponents(Value):
 
     @property
     def contracts(self) -> bool:
-        """Whether the interval of the top exponent lies below zero (an estimate; local for nonlinear maps)."""
+        """Whether the interval of the top exponent lies below zero (an estimate; local for nonlinear maps).
+
+        False if the exponent is undecided.
+        """
         return self.upper[0] < 0
 
     def __str__(self) -> str:
@@ -91,6 +103,12 @@ class LyapunovExponents(Value):
             f"seed {self.seed}; derivatives: {self.jacobians}"
         ]
         for j, (value, low, high) in enumerate(zip(self.values, self.lower, self.upper, strict=True), start=1):
+            if math.isnan(value):
+                lines.append(
+                    f"  λ_{j} undecided: a growth factor is below its rounding error, or the quotients depend on "
+                    "their step; a derivative (jvp=), or other coordinates, may help"
+                )
+                continue
             lines.append(f"  λ_{j} = {value:.6g}, {100 * self.confidence:g} % interval [{low:.6g}, {high:.6g}]")
         return "\n".join(lines)
 
@@ -155,9 +173,12 @@ def lyapunov_exponents(
     Notes
     -----
     A growth factor at or below its rounding error (8 d units in the last place of the factors, or of the values in a
-    difference quotient) counts as zero. The product is then singular, and its exponent is -inf. One such replica is
-    enough, because a factor that vanishes with positive probability almost surely vanishes at some time. Derivatives do
-    not account for jumps of a discontinuous map.
+    difference quotient) says nothing. Among the first ``burn_in`` maps a random direction takes the place of its own;
+    later, this exponent and those after it are undecided: NaN. An exponent is -inf only if a factor is zero without
+    any rounding, or a linear part has too small a rank in rational arithmetic (up to 12 coordinates). One such replica
+    is enough, because a factor that vanishes with positive probability almost surely vanishes at some time. The
+    exponents are also undecided if most of the difference quotients that are tried again, with a step 16 times
+    smaller, change by more than a quarter. Derivatives do not account for jumps of a discontinuous map.
 
     References
     ----------
@@ -202,7 +223,8 @@ def _logs(
 ) -> tuple[NDArray, str]:
     """Return the sums of the log growth factors after ``wait`` maps, shape (R, r), and the source of the derivatives.
 
-    A singular factor counts even among the first ``wait`` maps, because the product stays singular.
+    A factor that is known to be zero counts even among the first ``wait`` maps, because the product stays singular. One
+    that is undecided counts only after them: it is enough to follow a generic direction from some map on.
 
     Raises
     ------
@@ -213,20 +235,35 @@ def _logs(
     R, d = theta.shape
     rng = np.random.default_rng(sub_sequence(seed, "bootstrap"))
     frame = np.linalg.qr(rng.standard_normal((R, d, r)))[0]
-    sums, singular = np.zeros((R, r)), np.zeros((R, r), dtype=bool)
+    sums, singular, unclear = np.zeros((R, r)), np.zeros((R, r), dtype=bool), np.zeros((R, r), dtype=bool)
     moves = not operators.family.is_affine or jvp is not None
+    tried = [] if source != DIFFERENCES else np.linspace(1, len(operators), TRIED).astype(int).tolist()
+    changed = []
     for i in range(1, len(operators) + 1):
         with np.errstate(over="ignore", invalid="ignore"):
+            if i in tried:
+                changed.append(depends_on_step(operators, i, theta, np.moveaxis(frame, -1, 0)))
             images, floors = derivative(i, theta, np.moveaxis(frame, -1, 0))
             theta = np.asarray(operators.apply(i, theta), dtype=float) if moves else theta
         if not (np.all(np.isfinite(images)) and np.all(np.isfinite(theta))):
             raise ArithmeticError(f"a forward path or its derivative is not finite at map {i} of {operators.family!r}")
         frame, triangle = np.linalg.qr(np.moveaxis(images, 0, -1))
         growth = np.abs(np.diagonal(triangle, axis1=-2, axis2=-1))
-        zero = growth <= floors.T
-        singular |= zero
+        low = growth <= floors.T
+        singular |= low & (growth == 0) & (floors.T == 0)
+        if np.any(low):
+            if not moves:
+                form = operators.family.affine(operators.draws[i - 1])
+                for k in np.flatnonzero(np.any(low & ~singular, axis=1)):
+                    singular[k, exact_rank(form, int(k), d) :] = True
+            filled = np.where(low[:, None, :], rng.standard_normal((R, d, r)), np.moveaxis(images, 0, -1))
+            frame = np.where(np.any(low, axis=1)[:, None, None], np.linalg.qr(filled)[0], frame)
         if i > wait:
-            sums += np.log(np.where(zero, 1.0, growth))
+            unclear |= low
+            sums += np.log(np.where(low, 1.0, growth))
+    if changed and np.mean(changed) > 0.5:
+        unclear[:] = True
+    sums[np.logical_or.accumulate(unclear, axis=1)] = np.nan
     sums[np.logical_or.accumulate(singular, axis=1)] = -np.inf
     return sums, source
 
@@ -234,7 +271,7 @@ def _logs(
 def _summary(values: NDArray, confidence: float, n: int, wait: int, source: str, seed: int) -> LyapunovExponents:
     R = len(values)
     gone = np.isneginf(values).any(axis=0)
-    finite = np.where(gone, 0.0, values)
+    finite = np.where(gone, 0.0, values)  # an undecided replica leaves NaN
     mean, error = finite.mean(axis=0), finite.std(axis=0, ddof=1) / math.sqrt(R)
     half = float(special.stdtrit(R - 1, 0.5 + confidence / 2)) * error
     mean, lower, upper = (np.where(gone, -np.inf, x).tolist() for x in (mean, mean - half, mean + half))

@@ -47,11 +47,12 @@ def test_random_fibonacci():
 
 
 def test_kaczmarz_with_gaussian_rows():
-    """log 2 - 1 and -log 2: E log |P u| and E log |<n, a>| for uniform directions; every map is singular."""
+    """log 2 - 1 and -log 2: E log |P u| and E log |<n, a>| for uniform directions; floats do not decide λ_3."""
     found = ct.lyapunov_exponents(KACZMARZ, np.zeros(3), 300, "all", confidence=LEVEL, replicas=16)
     for j, truth in enumerate((math.log(2) - 1, -math.log(2))):
         assert found.lower[j] < truth < found.upper[j]
-    assert found.values[2] == found.upper[2] == -math.inf
+    assert math.isnan(found.values[2])
+    assert "λ_3 undecided" in str(found)
     assert found.contracts
 
 
@@ -110,17 +111,59 @@ def test_values_that_are_off_are_outside():
 
 
 def test_singular_products_and_small_factors():
-    """A nilpotent product in a turned basis is singular; a factor of 1e-12 is not; one of 1e-20 is below rounding."""
+    """A factor of 1e-20 in its own coordinate is measured; a nilpotent matrix in a turned basis is undecided."""
     turn = np.linalg.qr(np.random.default_rng(0).standard_normal((2, 2)))[0]
-    N = turn @ np.array([[0.0, 2.0], [0.0, 0.0]]) @ turn.T
-    nilpotent = FiniteFamily([(N, [0, 0])])
-    assert ct.lyapunov_exponents(nilpotent, [0, 0], 50, replicas=2).top == -math.inf
-    for small, expected in ((1e-12, math.log(1e-12)), (1e-20, -math.inf)):
+    N = np.array([[0.0, 2.0], [0.0, 0.0]])
+    undecided = ct.lyapunov_exponents(FiniteFamily([(turn @ N @ turn.T, [0, 0])]), [0, 0], 50, replicas=2)
+    assert math.isnan(undecided.top)
+    assert not undecided.contracts
+    assert ct.lyapunov_exponents(FiniteFamily([(N, [0, 0])]), [0, 0], 50, replicas=2).top == -math.inf
+    for small in (1e-12, 1e-20):
         family = FiniteFamily([(np.diag([1.0, small]), [0, 0])])
         found = ct.lyapunov_exponents(family, [0, 0], 50, "all", replicas=2)
-        assert found.values == pytest.approx((0, expected), abs=1e-4)
+        assert found.values == pytest.approx((0, math.log(small)), abs=1e-12)
     sometimes = FiniteFamily([(2.0, 1.0), (0.0, 1.0)], [0.999, 0.001])
     assert ct.lyapunov_exponents(sometimes, 0.0, 1000, replicas=8).top == -math.inf
+
+
+def test_a_rank_in_rational_arithmetic_makes_a_product_singular():
+    """Rows (1, 2) and (2, 4): exponents log 5 and -inf; with 4 + 2^-50 in place of 4 the matrix has an inverse."""
+    for corner, second in ((4.0, -math.inf), (4.0 + 2.0**-50, math.nan)):
+        family = FiniteFamily([([[1.0, 2.0], [2.0, corner]], [0, 0])])
+        found = ct.lyapunov_exponents(family, [0, 0], 50, "all", replicas=2)
+        assert found.top == pytest.approx(math.log(5), abs=1e-12)
+        assert found.values[1] == pytest.approx(second, nan_ok=True)
+
+
+@pytest.mark.parametrize("size", [1e4, 1e10, 1e12], ids=str)
+@pytest.mark.parametrize("slope", [1.5, 0.3], ids=str)
+def test_large_values_of_the_first_map_do_not_decide(slope, size):
+    """At 0 the quotient of slope x + size u is lost in rounding for size 1e10; far from 0 it is not."""
+    family = ct.RandomOperator(lambda rng: rng.normal(size=1), lambda x, u: slope * x + size * u)
+    found = ct.lyapunov_exponents(family, [0.0], 100, replicas=8)
+    # quotients near |x| have an error of at most 2^-53 |x| · 2 / (STEP |x|) = 4e-11
+    assert found.top == pytest.approx(math.log(slope), abs=1e-9)
+    assert found.contracts == (slope < 1)
+
+
+def test_growth_below_the_resolution_of_quotients_is_undecided():
+    """A slope of 5e-17 moves values of size 1 by less than their rounding; the linear parts show it."""
+    A = np.diag([0.5, 5e-17])
+    own = ct.RandomOperator(lambda rng: rng.standard_normal(2), lambda x, u: x @ A + u)
+    found = ct.lyapunov_exponents(own, np.zeros(2), 50, "all", replicas=4)
+    assert found.top == pytest.approx(math.log(0.5), abs=1e-9)
+    assert math.isnan(found.values[1])
+    exact = ct.lyapunov_exponents(FiniteFamily([(A, [0, 0])]), np.zeros(2), 50, "all", replicas=4)
+    assert exact.values[1] == pytest.approx(math.log(5e-17), abs=1e-12)
+
+
+def test_quotients_that_depend_on_their_step_are_undecided():
+    """Near 1e6 the step is 6, which jumps over waves of sin(3 x); near 1 it is 6e-6."""
+    for far, undecided in ((1e6, True), (1.0, False)):
+        family = ct.RandomOperator(lambda rng: rng.uniform(), lambda x, u, far=far: far + np.sin(3 * x) + u)
+        found = ct.lyapunov_exponents(family, [0.0], 100, replicas=16)
+        assert math.isnan(found.top) == undecided
+        assert not (undecided and found.contracts)
 
 
 @pytest.mark.parametrize(
