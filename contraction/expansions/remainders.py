@@ -14,14 +14,19 @@ are dominated term by term by the recursion that defines the sum over trees.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence, Sized
+from fractions import Fraction
 from itertools import pairwise
 from math import prod
+
+import numpy as np
 
 from contraction.arguments import check_function
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.fields import check_not_negative, check_not_text
 from contraction.expansions.trees import RootedTree, increasing_maps, rooted_trees, symmetry
+from contraction.maps.rounding import as_exact, float_up
 from contraction.types import Scalar
 
 __all__ = ["difference_remainder_bound", "majorant_coefficient", "observed_orders", "remainder_bound"]
@@ -40,7 +45,7 @@ def majorant_coefficient(n: int, order: int, bounds: Sequence[Scalar]) -> Scalar
         Number of nodes, at least 1.
     bounds
         M_0, M_1, …, M_{order−1}: suprema of ‖V‖, ‖V'‖ (operator norm), ‖V''‖, … Numbers of any exact or
-        inexact kind.
+        inexact kind; the result is rounded up where they are floats.
 
     Raises
     ------
@@ -54,6 +59,11 @@ def majorant_coefficient(n: int, order: int, bounds: Sequence[Scalar]) -> Scalar
     >>> majorant_coefficient(4, 3, [G, L, M2])  # n = 4 maps: C(4, 3) L²G + (3 · 4 · 7/12) M2 G²
     212.0
     """
+    _check_bounds(order, bounds)
+    return _scaled_sum(n, 1, 0, order, bounds)
+
+
+def _check_bounds(order: int, bounds: Sequence[Scalar]) -> None:
     check_order_of_expansion(order)
     if isinstance(bounds, str | bytes) or not isinstance(bounds, Sized):
         raise ValueError(f"the bounds M_0, M_1, … must be a list of numbers, got {bounds!r}")
@@ -62,10 +72,26 @@ def majorant_coefficient(n: int, order: int, bounds: Sequence[Scalar]) -> Scalar
     if len(bounds) < order:
         raise ValueError(f"order {order} needs the {order} bounds M_0 … M_{order - 1}, got {bounds!r}")
 
-    def product(tree: RootedTree) -> Scalar:
-        return bounds[len(tree)] * prod(product(child) for child in tree)
 
-    return sum(product(tree) * increasing_maps(tree, n) / symmetry(tree) for tree in rooted_trees(order))
+def _scaled_sum(n: int, h: Scalar, power: int, order: int, bounds: Sequence[Scalar]) -> Scalar:
+    """h^power Σ_{|τ|=order} N_n(τ)/σ(τ) Π M_{children}; a product with a factor 0 is 0, and floats are rounded up."""
+    used = (h, *bounds[:order])
+    exact = all(isinstance(x, Fraction) for x in used[1:]) and isinstance(h, int | Fraction)
+    floats = not exact and all(isinstance(x, int | float | Fraction | np.integer | np.floating) for x in used)
+    finite = not floats or all(math.isfinite(x) for x in used)
+
+    def factors(tree: RootedTree) -> list[Scalar]:
+        return [bounds[len(tree)], *(x for child in tree for x in factors(child))]
+
+    terms = [(factors(tree), increasing_maps(tree, n), symmetry(tree)) for tree in rooted_trees(order)]
+    live = [(M, count, share) for M, count, share in terms if count and all(x != 0 for x in M)]
+    if floats and finite:
+        total = sum((prod(map(as_exact, M)) * Fraction(count, share) for M, count, share in live), Fraction(0))
+        return float_up(as_exact(h) ** power * total)
+    if floats:
+        return math.inf if live and h != 0 else 0.0
+    total = sum(prod(M) * count / share for M, count, share in live)
+    return h**power * total if power else total
 
 
 def remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> Scalar:
@@ -94,7 +120,8 @@ def remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> 
     ['2.63e-04', '2.63e-07']
     """
     check_not_negative("the learning rate h", h)
-    return h ** (check_order_of_expansion(order) + 1) * majorant_coefficient(n, order + 1, bounds)
+    _check_bounds(check_order_of_expansion(order) + 1, bounds)
+    return _scaled_sum(n, h, order + 1, order + 1, bounds)
 
 
 def difference_remainder_bound(n: int, h: Scalar, order: int, bounds: Sequence[Scalar]) -> Scalar:

@@ -28,11 +28,11 @@ from contraction.laws.affine_moments import affine_moments, gelbrich_distance
 from contraction.laws.draws import ExactMaps, affine_pairs, independent_maps
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
-from contraction.laws.quantiles import check_order, wasserstein
+from contraction.laws.quantiles import check_order, power_bounds, wasserstein, wasserstein_bounds
 from contraction.maps.arrays import numbers
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
-from contraction.maps.rounding import gamma
+from contraction.maps.rounding import gamma, geometric_tail, round_down, round_up
 from contraction.types import Exact, Number
 from contraction.values import Value
 
@@ -91,7 +91,7 @@ class Bracket(Value):
 
 
 def coupling_bound(k: Number, displacement: Number, n: int) -> Number:
-    """k^n D / (1 - k) >= W_p(law θ_n, mu) with D = ‖d(θ_0, T θ_0)‖_p; exact for Fractions (0^0 = 1).
+    """k^n D / (1 - k) >= W_p(law θ_n, mu) with D = ‖d(θ_0, T θ_0)‖_p; exact for Fractions (0^0 = 1), else rounded up.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def coupling_bound(k: Number, displacement: Number, n: int) -> Number:
         raise NotCertified(f"needs a common factor k < 1, got k = {k}", ("moment_bracket for affine maps",))
     if not displacement < math.inf:
         raise NotCertified("‖d(theta0, T theta0)‖_p must be finite, got inf", ("a smaller p",))
-    return k**n * displacement / (1 - k)
+    return geometric_tail(k, n, displacement)
 
 
 def exact_bracket(
@@ -188,7 +188,7 @@ def exact_bracket(
     elif p == 1:
         D = sum((m * w for m, w in moves), Fraction(0))
     else:
-        D = float(sum((float(m) ** p * float(w) for m, w in moves), 0.0)) ** (1 / p)
+        _, D = power_bounds([(w, m) for m, w in moves], p)
     upper = coupling_bound(k, D, n)
     near = merged_law(listed, n, start, weights=chances)
     if limit is not None:
@@ -197,10 +197,16 @@ def exact_bracket(
     m = n + 6 if later is None else check_integer("the later iterate", later)
     if m < n:
         raise ValueError(f"the later iterate must be at least n = {n}, got {m}")
-    gap, rest = wasserstein(near, merged_law(listed, m, start, weights=chances), p), coupling_bound(k, D, m)
-    from_law = gap + rest
+    far, rest = merged_law(listed, m, start, weights=chances), coupling_bound(k, D, m)
+    if p in (1, math.inf):
+        gap = wasserstein(near, far, p)
+        lower, from_law = max(gap - rest, 0 * gap), gap + rest
+    else:
+        least, most = wasserstein_bounds(near, far, p)
+        from_law = float(round_up(most + rest))
+        lower = min(max(round_down(least - float(rest)), 0.0), upper, from_law)
     return Bracket(
-        max(gap - rest, 0 * gap),
+        lower,
         min(upper, from_law),
         p,
         n,

@@ -29,6 +29,7 @@ from contraction.maps.orders import (
     check_order,
     full_word,
 )
+from contraction.maps.rounding import geometric_tail
 from contraction.values import Value
 
 __all__ = ["OrderConvergence", "order_convergence"]
@@ -73,6 +74,8 @@ class OrderConvergence(Value):
     def bound(self, n: int, k: float, D: float) -> float:
         """2 k^p D/(1-k), p = agreement[n]: bounds the distance from iterate n to each later one up to ``horizon``.
 
+        Exact for Fractions, else rounded up.
+
         Parameters
         ----------
         n
@@ -89,7 +92,7 @@ class OrderConvergence(Value):
             raise ValueError(f"n must be at most the horizon {self.horizon}, got {n}")
         if not (0 <= k < 1 and D >= 0 and math.isfinite(D)):
             raise ValueError(f"needs 0 <= k < 1 and a finite D >= 0, got k = {k!r} and D = {D!r}")
-        return 2 * k ** self.agreement[n] * D / (1 - k)
+        return 2 * geometric_tail(k, self.agreement[n], D)
 
     def __str__(self) -> str:
         half = self.horizon // 2

@@ -8,18 +8,22 @@ Section 3.1).
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.types import Numbers
+from contraction.types import Number, Numbers
 
 __all__ = [
     "EPS",
     "TINY",
     "UNIT",
+    "as_exact",
     "euclidean_norm",
+    "float_up",
     "gamma",
+    "geometric_tail",
     "iterate_rounding",
     "log_gamma_up",
     "norm_of_entries",
@@ -193,6 +197,79 @@ def root_of_log_up(log: float, p: float) -> float:
 def round_down(x: float) -> float:
     """Return the next smaller float: 1 - k is rounded down before it divides."""
     return math.nextafter(x, -math.inf)
+
+
+def as_exact(x: Number) -> Fraction:
+    """Return a finite number as a Fraction: exactly, or the next larger float of a number without an integer ratio."""
+    if isinstance(x, int | Fraction | np.integer):
+        return Fraction(x) if isinstance(x, int | Fraction) else Fraction(int(x))
+    ratio = getattr(x, "as_integer_ratio", None)
+    return Fraction(math.nextafter(float(x), math.inf)) if ratio is None else Fraction(*ratio())
+
+
+def float_up(x: Fraction, shift: int = 0) -> float:
+    """Return the least float that is at least x 2^shift, for x >= 0: infinite beyond the largest, never 0 for x > 0.
+
+    Examples
+    --------
+    >>> float_up(Fraction(1, 10**400)), float_up(Fraction(10) ** 400), float_up(Fraction(1, 2))
+    (5e-324, inf, 0.5)
+    """
+    if not x:
+        return 0.0
+    top = (
+        x.numerator.bit_length() - x.denominator.bit_length() + shift
+    )  # x 2^shift lies between 2^(top - 1) and 2^(top + 1)
+    if top > 1025:
+        return math.inf
+    if top < -1080:
+        return TINY
+    unit = max(top - 54, -1074)  # the last place of the result is 2^unit or larger
+    scaled = x * Fraction(2) ** (shift - unit)
+    whole = -(-scaled.numerator // scaled.denominator)
+    if whole.bit_length() > 53:  # round up to 53 digits
+        extra = whole.bit_length() - 53
+        whole, unit = -(-whole >> extra), unit + extra
+    try:
+        return math.ldexp(whole, unit)
+    except OverflowError:
+        return math.inf
+
+
+def geometric_tail(k: Number, n: int, scale: Number) -> Number:
+    """Return k^n scale / (1 - k) for 0 <= k < 1: exact for exact numbers, else a float that is not smaller.
+
+    Powers are taken with 256 binary digits, each product rounded up, so that they neither underflow nor grow long.
+
+    Examples
+    --------
+    >>> geometric_tail(Fraction(1, 2), 3, 1), geometric_tail(0.5, 1100, 1e300) > 1.4e-31
+    (Fraction(1, 4), True)
+    """
+    if all(isinstance(x, int | Fraction) for x in (k, scale)):
+        return k**n * scale / (1 - k)
+    factor, size = as_exact(k), as_exact(scale)
+    if factor >= 1:
+        return math.inf
+    power, shift = Fraction(1), 0
+    for bit in bin(n)[2:]:
+        power, shift = _short(power * power, 2 * shift)
+        if bit == "1":
+            power, shift = _short(power * factor, shift)
+        if not power:
+            return 0.0
+        if shift < -(10**6):
+            return TINY if size else 0.0
+    return float_up(power * size / (1 - factor), shift)
+
+
+def _short(x: Fraction, shift: int) -> tuple[Fraction, int]:
+    """Return (y, s) with y 2^s >= x 2^shift, y an integer of at most 257 binary digits."""
+    if not x:
+        return x, shift
+    drop = x.numerator.bit_length() - x.denominator.bit_length() - 256
+    scaled = x * Fraction(2) ** -drop
+    return Fraction(-(-scaled.numerator // scaled.denominator)), shift + drop
 
 
 def gamma(n: float, unit: float = UNIT) -> float:
