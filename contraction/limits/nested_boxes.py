@@ -147,13 +147,21 @@ def nested_boxes(
 def _image(
     operators: Operators, maps: str | Image
 ) -> Callable[[int, NDArray, NDArray], tuple[NDArray, NDArray, NDArray | float]]:
-    """Return ``(i, low, high) -> (low, high, slack)``: the computed image of a box and a bound on its rounding."""
+    """Return ``(i, low, high) -> (low, high, slack)``: the computed image of a box and a bound on its rounding.
+
+    The slack of exact numbers is the integer 0, which leaves Fractions what they are.
+
+    Raises
+    ------
+    ValueError
+        If ``maps`` is not one of the three kinds, or the maps are not known to be affine.
+    """
     family = operators.family
     if maps == "monotone":
         tried: set[int] = set()  # maps that were tried inside the whole box, which is asked for first
 
         def extremes(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray, NDArray | float]:
-            pair = operators.apply(i, np.stack([x, y]))
+            pair = _floats(operators.apply(i, np.stack([x, y])))
             if not np.all(pair[0] <= pair[1]):
                 raise ValueError(f"T_{i} is not monotone: it sends {x} <= {y} to {pair[0]}, {pair[1]}")
             slack = _rounding(operators, i, x, y, pair)
@@ -172,8 +180,8 @@ def _image(
             assert form is not None
             A = as_matrix(form, len(x))
             up, down = np.maximum(A, 0), np.minimum(A, 0)
-            low, high = up @ x + down @ y + form.b, up @ y + down @ x + form.b
-            return low, high, _rounding(operators, i, x, y, np.stack([low, high]))
+            pair = _floats(np.stack([up @ x + down @ y + form.b, up @ y + down @ x + form.b]))
+            return pair[0], pair[1], _rounding(operators, i, x, y, pair)
 
         return interval
     if not callable(maps):
@@ -182,7 +190,7 @@ def _image(
 
     def image(i: int, x: NDArray, y: NDArray) -> tuple[NDArray, NDArray, NDArray | float]:
         lower, higher = enclose(operators.draws[i - 1], x, y)
-        return np.asarray(lower), np.asarray(higher), 0.0
+        return np.asarray(lower), np.asarray(higher), 0
 
     return image
 
@@ -218,11 +226,20 @@ def _check_monotone(operators: Operators, i: int, low: NDArray, high: NDArray, s
 def _rounding(operators: Operators, i: int, x: NDArray, y: NDArray, image: NDArray) -> NDArray | float:
     """Bound the rounding of T_i at the ends of a box, (d,): 0 for exact numbers."""
     if image.dtype.kind != "f":
-        return 0.0
+        return 0
     unit = max(float(np.finfo(image.dtype).eps) / 2, UNIT)
     far, d = np.maximum(np.abs(x), np.abs(y)).astype(float), image.shape[-1]
     form = operators.family.affine(operators.draws[i - 1]) if operators.family.is_affine else None
     if form is None:
         return gamma(OPERATIONS + 16 * d, unit) * 2 * max(float(np.max(far)), float(np.max(np.abs(image)))) + TINY
-    # d products, d sums and the cut to the box
-    return gamma(2 * d + 2, unit) * (np.abs(as_matrix(form, d)) @ far + np.abs(form.b)) + 2 * d * TINY
+    # d products, d sums and the cut to the box; more where Fractions meet floats
+    size = np.abs(as_matrix(form, d)) @ far + np.abs(np.asarray(form.b, dtype=float))
+    steps = 5 * d + 6 if "O" in (x.dtype.kind, y.dtype.kind) else 2 * d + 2
+    return gamma(steps, unit) * size + 2 * d * TINY
+
+
+def _floats(image: NDArray) -> NDArray:
+    """Return an image of Python objects as floats if one of them is a float, so that rounding is counted."""
+    if image.dtype.kind == "O" and any(isinstance(x, float | np.floating) for x in image.ravel()):
+        return image.astype(float)
+    return image
