@@ -8,13 +8,14 @@ are independent, whereas the mean square of forward increments tends to tr V + t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer, check_type
 from contraction.laws.random_affine import RandomAffineMoments
+from contraction.maps.affine import as_matrix
 from contraction.maps.arrays import finite_array, numbers
 from contraction.maps.operators import RandomOperator
 from contraction.values import Value
@@ -259,8 +260,22 @@ def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> AffineMom
         return AffineMoments(A, m, V, np.asarray(theta0, dtype=float))
     known = family.second_moments()
     if known is not None:
-        return RandomAffineMoments.from_moments(known, theta0)
+        moments = RandomAffineMoments.from_moments(known, theta0)
+        return replace(moments, maps=_listed(family, len(moments.Eb)))
     raise ValueError(f"no closed moments are known for {family!r}: it needs affine i.i.d. maps")
+
+
+def _listed(family: RandomOperator, d: int) -> tuple[NDArray, NDArray, NDArray] | None:
+    """Return A (M, d, d), b (M, d) and the weights (M,) of finitely many maps with known weights; None otherwise."""
+    support = family.finite_support() if family.is_affine else None
+    if not support or any(weight is None for weight, _ in support):
+        return None
+    forms = [family.affine(draw) for _, draw in support]
+    if any(form is None for form in forms):
+        return None
+    A = np.stack([as_matrix(form, d) for form in forms if form is not None])
+    b = np.stack([np.broadcast_to(np.asarray(form.b, dtype=float), (d,)) for form in forms if form is not None])
+    return A, b, np.array([float(weight) for weight, _ in support if weight is not None])
 
 
 def _square(x: NDArray) -> float:

@@ -19,6 +19,7 @@ from contraction.families.index_laws import IID
 from contraction.families.markov_modulated import MarkovModulated
 from contraction.maps.affine import as_matrix
 from contraction.maps.operators import RandomOperator
+from contraction.maps.second_moments import moved_offsets
 from contraction.values import Value
 
 __all__ = ["ModulatedMoments", "modulated_moments"]
@@ -128,6 +129,11 @@ def _solved(A: NDArray, b: NDArray, P: NDArray, pi: NDArray) -> ModulatedMoments
     if not radius < 1:
         raise ValueError(f"no stationary second moment: the spectral radius of its equations is {radius:.6g} ≥ 1")
     single = np.einsum("ca,aij->aicj", P, A).reshape(S * d, S * d)
+    # moments about the mean: second moments about 0 of a far law differ by less than their rounding
+    center = np.linalg.solve(np.eye(S * d) - single, (pi[:, None] * b).ravel()).reshape(S, d).sum(axis=0)
+    if not np.all(np.isfinite(center)):
+        raise ValueError(f"the stationary mean is not finite: {center}")
+    b = moved_offsets(A, b, center)
     m = np.linalg.solve(np.eye(S * d) - single, (pi[:, None] * b).ravel()).reshape(S, d)
     u = np.einsum("aij,ca,cj->ai", A, P, m)  # A_a u_a
     cross = np.einsum("ai,aj->aij", u, b)
@@ -136,5 +142,5 @@ def _solved(A: NDArray, b: NDArray, P: NDArray, pi: NDArray) -> ModulatedMoments
     mean = m.sum(axis=0)
     covariance = M.sum(axis=0) - np.outer(mean, mean)
     with np.errstate(divide="ignore", invalid="ignore"):
-        means = np.where(pi[:, None] > 0, m / pi[:, None], np.nan)
-    return ModulatedMoments(pi, means, mean, (covariance + covariance.T) / 2, radius)
+        means = np.where(pi[:, None] > 0, center + m / pi[:, None], np.nan)
+    return ModulatedMoments(pi, means, center + mean, (covariance + covariance.T) / 2, radius)

@@ -8,14 +8,14 @@ X = E (Θ - θ_0)(Θ - θ_0)^T, and the L^2 rate is the square root of the spect
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
 from contraction.maps.rounding import EPS
-from contraction.maps.second_moments import SecondMoments
+from contraction.maps.second_moments import SecondMoments, moved_offsets
 from contraction.values import Value
 
 __all__ = ["RandomAffineMoments"]
@@ -36,6 +36,9 @@ class RandomAffineMoments(Value):
         E A⊗A (d², d²), E A⊗b and E b⊗A (d², d), E b⊗b (d²,).
     theta0 : ndarray
         The start, shape (d,).
+    maps : tuple of ndarray, or None
+        For finitely many maps: A (M, d, d), b (M, d) and the weights (M,). Covariances and mean squares are then sums
+        about the means. From moments alone they are differences, and refused where these lose their digits.
 
     Examples
     --------
@@ -66,6 +69,7 @@ class RandomAffineMoments(Value):
     EbA: NDArray
     Ebb: NDArray
     theta0: NDArray
+    maps: tuple[NDArray, NDArray, NDArray] | None = None
 
     @classmethod
     def from_maps(
@@ -98,7 +102,7 @@ class RandomAffineMoments(Value):
         w = np.full(M, 1 / M) if weights is None else np.array([float(x) for x in np.asarray(weights).ravel()])
         if w.shape != (M,) or np.any(w < 0) or abs(w.sum() - 1) > 4 * M * EPS:
             raise ValueError(f"weights must be {M} numbers >= 0 with sum one, got {w}")
-        return cls.from_moments(SecondMoments.from_maps(A, b, w), theta0)
+        return replace(cls.from_moments(SecondMoments.from_maps(A, b, w), theta0), maps=(A, b, w))
 
     @classmethod
     def from_moments(cls, known: SecondMoments, theta0: ArrayLike = 0.0) -> RandomAffineMoments:
@@ -135,16 +139,62 @@ class RandomAffineMoments(Value):
 
     def covariance(self, n: int | np.integer) -> NDArray:
         """Cov θ_n, shape (d, d), the same for forward and backward iterates."""
-        x, _, xx = self.coupled(n, self.theta0, self.theta0, np.outer(self.theta0, self.theta0))
-        return xx - np.outer(x, x)
+        return self._covariance(n, self.theta0, self.theta0)
+
+    def _covariance(self, n: int | np.integer, x: NDArray, y: NDArray) -> NDArray:
+        """E (x' - E x')(y' - E y')^T after n common maps from independent points of means x and y."""
+        if self.maps is None and n:
+            if x is not y:  # the covariance of θ_n is asked first, because it is refused where rounding hides it
+                self._covariance(n, x, x)
+            a, b, ab = self.coupled(n, x, y, np.outer(x, y))
+            return self._determined(ab - np.outer(a, b), ab) if x is y else ab - np.outer(a, b)
+        d = len(self.Eb)
+        C = np.zeros((d, d))
+        for _ in range(check_integer("the index of an iterate", n)):
+            C = (self.EAA @ C.ravel()).reshape(d, d) + self._spread(x, y)
+            after = self.EA @ x + self.Eb
+            x, y = after, after if x is y else self.EA @ y + self.Eb
+        return C
+
+    def _spread(self, x: NDArray, y: NDArray) -> NDArray:
+        """Cov(T x, T y) of one of finitely many maps at two points, from the deviations of T x and T y."""
+        first = self._moves(x)
+        sides = first, first if x is y else self._moves(y)
+        left, right = (side - self._weights @ side for side in sides)
+        return np.einsum("m,mi,mj->ij", self._weights, left, right)
+
+    def _moves(self, x: NDArray) -> NDArray:
+        """T x - x for each of finitely many maps, shape (M, d)."""
+        assert self.maps is not None
+        return moved_offsets(self.maps[0], self.maps[1], x)
+
+    @property
+    def _weights(self) -> NDArray:
+        assert self.maps is not None
+        return self.maps[2]
+
+    def _determined(self, found: NDArray, second: NDArray, room: float = 1.0) -> NDArray:
+        """Return a covariance, or a mean square, of which the rounding of second moments leaves some digits.
+
+        Raises
+        ------
+        ValueError
+            If it leaves none.
+        """
+        d = len(self.Eb)
+        size, variance = float(np.max(np.abs(second), initial=0.0)), float(np.trace(found))
+        if size and not variance > 64 * d * d * EPS * room * size:
+            raise ValueError(
+                f"second moments of size {size:.3g} do not determine a variance in double precision (the difference is "
+                f"{variance:.3g}): state the maps in coordinates about a nearer point, or one by one"
+            )
+        return found
 
     def backward_covariance(self, n: int | np.integer, m: int | np.integer) -> NDArray:
         """Cov(θ_n^B, θ_m^B): for m >= n, T_1 … T_n acts on θ_0 and on an independent iterate m - n."""
         if n > m:
             return self.backward_covariance(m, n).T
-        far = self.mean(m - n)
-        x, y, xy = self.coupled(n, self.theta0, far, np.outer(self.theta0, far))
-        return xy - np.outer(x, y)
+        return self._covariance(n, self.theta0, self.theta0 if n == m else self.mean(m - n))
 
     def forward_covariance(self, n: int | np.integer, m: int | np.integer) -> NDArray:
         """Cov(θ_n^F, θ_m^F) = (E A)^(n-m) Cov θ_m for n >= m."""
@@ -155,21 +205,27 @@ class RandomAffineMoments(Value):
     def backward_increment(self, n: int | np.integer) -> float:
         """E ‖θ_{n+1}^B - θ_n^B‖^2 = tr mat((E A⊗A)^n vec E (T θ_0 - θ_0)(T θ_0 - θ_0)^T)."""
         x0 = self.theta0
+        if self.maps is not None:
+            moves = self._moves(x0)
+            return self._shrunk(n, np.einsum("m,mi,mj->ij", self._weights, moves, moves))
         _, _, after = self.coupled(1, x0, x0, np.outer(x0, x0))
         x1 = self.mean(1)
         step = after - np.outer(x1, x0) - np.outer(x0, x1) + np.outer(x0, x0)
-        return self._shrunk(n, step)
+        return self._shrunk(n, self._determined(step, after))
 
     def forward_increment(self, n: int | np.integer) -> float:
         """E ‖θ_{n+1}^F - θ_n^F‖^2 with θ_n independent of T_{n+1}."""
-        x, _, xx = self.coupled(n, self.theta0, self.theta0, np.outer(self.theta0, self.theta0))
-        return self._moved(x, xx)
+        return self._moved(self.mean(n), self.covariance(n))
 
-    def _moved(self, x: NDArray, xx: NDArray) -> float:
-        """E ‖T X - X‖^2 for X independent of T."""
-        _, _, after = self.coupled(1, x, x, xx)
-        cross = self.EA @ xx + np.outer(self.Eb, x)
-        return float(np.trace(after) - 2 * np.trace(cross) + np.trace(xx))
+    def _moved(self, x: NDArray, C: NDArray) -> float:
+        """E ‖T X - X‖^2 for X of mean x and covariance C, independent of T."""
+        d = len(self.Eb)
+        wandering = float(np.trace((self.EAA @ C.ravel()).reshape(d, d) - 2 * self.EA @ C + C))
+        if self.maps is not None:
+            return wandering + float(self._weights @ np.sum(self._moves(x) ** 2, axis=-1))
+        _, _, after = self.coupled(1, x, x, np.outer(x, x))
+        step = after - 2 * np.outer(self.EA @ x + self.Eb, x) + np.outer(x, x)
+        return wandering + float(np.trace(self._determined(step, after)))
 
     # --- the limit ------------------------------------------------------------------------------------------------
 
@@ -187,11 +243,6 @@ class RandomAffineMoments(Value):
     def _moments(self) -> SecondMoments:
         return SecondMoments(self.EA, self.Eb, self.EAA, self.EAb, self.EbA, self.Ebb)
 
-    def _limit(self) -> tuple[NDArray, NDArray]:
-        d = len(self.Eb)
-        mean, second = self._moments.stationary()
-        return mean, second.reshape(d, d)
-
     @property
     def stationary_mean(self) -> NDArray:
         """E θ_inf, shape (d,); the spectral radius of E A must be below one."""
@@ -200,20 +251,22 @@ class RandomAffineMoments(Value):
     @property
     def stationary_covariance(self) -> NDArray:
         """Cov θ_inf, shape (d, d)."""
-        mean, second = self._limit()
-        return second - np.outer(mean, mean)
+        d = len(self.Eb)
+        mean, second = self._moments.stationary()
+        if self.maps is not None:
+            return np.linalg.solve(np.eye(d * d) - self.EAA, self._spread(mean, mean).ravel()).reshape(d, d)
+        second = second.reshape(d, d)
+        return self._determined(second - np.outer(mean, mean), second, 1 / max(1 - self.radius, EPS))
 
     def limit_distance(self, n: int | np.integer) -> float:
         """E ‖θ_inf - θ_n^B‖^2 = tr mat((E A⊗A)^n vec X), X = E (Θ - θ_0)(Θ - θ_0)^T."""
-        mean, second = self._limit()
-        x0 = self.theta0
-        return self._shrunk(n, second - np.outer(mean, x0) - np.outer(x0, mean) + np.outer(x0, x0))
+        gap = self.stationary_mean - self.theta0
+        return self._shrunk(n, self.stationary_covariance + np.outer(gap, gap))
 
     @property
     def forward_increment_limit(self) -> float:
         """The limit of E ‖θ_{n+1}^F - θ_n^F‖^2 = E ‖T X - X‖^2, X stationary and independent of T (row 76)."""
-        mean, second = self._limit()
-        return self._moved(mean, second)
+        return self._moved(self.stationary_mean, self.stationary_covariance)
 
     def _shrunk(self, n: int | np.integer, X: NDArray) -> float:
         d = len(self.Eb)

@@ -6,11 +6,34 @@ vec stacks the rows of a matrix, so that vec(A X A^T) = (A⊗A) vec X.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["SecondMoments"]
+__all__ = ["SecondMoments", "moved_offsets"]
+
+EXACT_ENTRIES = 2_000  # products up to which offsets are moved in rational arithmetic
+
+
+def moved_offsets(A: NDArray, b: NDArray, center: NDArray) -> NDArray:
+    """Return A c + b - c for maps A (M, d, d), b (M, d): the offsets in the coordinates θ - c.
+
+    Each is the nearest float, up to `EXACT_ENTRIES` products; beyond that it has some roundings of |A| |c| + |b| + |c|.
+
+    Examples
+    --------
+    >>> moved_offsets(np.array([[[0.5]]]), np.array([[1e12 + 1]]), np.array([2e12])).tolist()
+    [[1.0]]
+    """
+    if A.size > EXACT_ENTRIES or not all(np.all(np.isfinite(x)) for x in (A, b, center)):
+        return A @ center + b - center
+    c, out = [Fraction(float(x)) for x in center], np.empty(b.shape)
+    for m, i in np.ndindex(b.shape):
+        row = A[m, i]
+        shifted = sum((Fraction(float(a)) * x for a, x in zip(row, c, strict=True) if a), Fraction(float(b[m, i])))
+        out[m, i] = float(shifted - c[i])
+    return out
 
 
 @dataclass(frozen=True, eq=False)
