@@ -56,7 +56,7 @@ def tree_sums(
     Raises
     ------
     ValueError
-        If the word is empty or names a map that does not exist, or the order is not a positive integer.
+        If the word names a map that does not exist (the empty word names none), or the order is not a positive integer.
     MissingDerivative
         If a field lacks a derivative of order at most ``order`` − 1.
 

@@ -182,10 +182,12 @@ class Noise:
             return float(euclidean_norm(np.maximum(np.abs(low - center), np.abs(high - center))))
 
     def norm_moment(self, center: NDArray, p: float) -> float:
-        """Upper bound on (E |epsilon - center|^p)^(1/p) in R^d, Euclidean norm; exact for d = 1 and for p = 2.
+        """Upper bound on (E |epsilon - center|^p)^(1/p) in R^d, Euclidean norm.
 
-        For p > 2 it follows from the triangle inequality in L^(p/2) for the squares of the coordinates. For p < 2 it is
-        the smaller of the value at p = 2 (Jensen) and the bound from E (sum x_j^2)^(p/2) <= sum E |x_j|^p.
+        For d = 1 and for p = 2 it is exact where `moment` is, and a bound where `moment` is one (that of Laplace and
+        Student may be, about a center that is not the mean). For other p > 2 it follows from the triangle inequality
+        in L^(p/2) for the squares of the coordinates. For p < 2 it is the smaller of the value at 2 (Jensen) and the
+        bound from E (sum x_j^2)^(p/2) <= sum E |x_j|^p.
         """
         norms = np.array([self.absolute_norm(p, float(c)) for c in center])
         if not np.all(np.isfinite(norms)):
