@@ -26,7 +26,7 @@ from contraction.arguments import check_function
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.fields import check_not_negative, check_not_text
 from contraction.expansions.trees import RootedTree, increasing_maps, rooted_trees, symmetry
-from contraction.maps.rounding import as_exact, float_up
+from contraction.maps.rounding import as_exact, fraction_up
 from contraction.types import Scalar
 
 __all__ = ["difference_remainder_bound", "majorant_coefficient", "observed_orders", "remainder_bound"]
@@ -87,7 +87,7 @@ def _scaled_sum(n: int, h: Scalar, power: int, order: int, bounds: Sequence[Scal
     live = [(M, count, share) for M, count, share in terms if count and all(x != 0 for x in M)]
     if floats and finite:
         total = sum((prod(map(as_exact, M)) * Fraction(count, share) for M, count, share in live), Fraction(0))
-        return float_up(as_exact(h) ** power * total)
+        return fraction_up(as_exact(h) ** power * total)
     if floats:
         return math.inf if live and h != 0 else 0.0
     total = sum(prod(M) * count / share for M, count, share in live)

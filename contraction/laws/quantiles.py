@@ -9,7 +9,7 @@ from fractions import Fraction
 from contraction.arguments import check_real, check_type
 from contraction.laws._words import as_fraction
 from contraction.laws.exact import ExactLaw
-from contraction.maps.rounding import float_up
+from contraction.maps.rounding import fraction_up
 from contraction.types import Exact, Number
 
 __all__ = ["check_order", "power_bounds", "wasserstein", "wasserstein_bounds", "wasserstein_to_uniform"]
@@ -62,9 +62,9 @@ def power_bounds(gaps: list[tuple[Fraction, Fraction]], p: float) -> tuple[float
     root, largest, operations = _power_mean(gaps, p)
     room = Fraction(operations) / 2**52
     value = largest * Fraction(root)
-    upper = float_up(min(value * (1 + room), largest))
+    upper = fraction_up(min(value * (1 + room), largest))
     least = value * (1 - room)
-    lower = float_up(least)
+    lower = fraction_up(least)
     return (math.nextafter(lower, 0.0) if lower > least else lower), upper
 
 

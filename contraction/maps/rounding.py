@@ -21,7 +21,7 @@ __all__ = [
     "UNIT",
     "as_exact",
     "euclidean_norm",
-    "float_up",
+    "fraction_up",
     "gamma",
     "geometric_tail",
     "iterate_rounding",
@@ -207,12 +207,12 @@ def as_exact(x: Number) -> Fraction:
     return Fraction(math.nextafter(float(x), math.inf)) if ratio is None else Fraction(*ratio())
 
 
-def float_up(x: Fraction, shift: int = 0) -> float:
+def fraction_up(x: Fraction, shift: int = 0) -> float:
     """Return the least float that is at least x 2^shift, for x >= 0: infinite beyond the largest, never 0 for x > 0.
 
     Examples
     --------
-    >>> float_up(Fraction(1, 10**400)), float_up(Fraction(10) ** 400), float_up(Fraction(1, 2))
+    >>> fraction_up(Fraction(1, 10**400)), fraction_up(Fraction(10) ** 400), fraction_up(Fraction(1, 2))
     (5e-324, inf, 0.5)
     """
     if not x:
@@ -260,7 +260,7 @@ def geometric_tail(k: Number, n: int, scale: Number) -> Number:
             return 0.0
         if shift < -(10**6):
             return TINY if size else 0.0
-    return float_up(power * size / (1 - factor), shift)
+    return fraction_up(power * size / (1 - factor), shift)
 
 
 def _short(x: Fraction, shift: int) -> tuple[Fraction, int]:

@@ -11,7 +11,7 @@ import pytest
 import contraction as ct
 from contraction.expansions import majorant_coefficient, remainder_bound
 from contraction.laws import coupling_bound
-from contraction.maps.rounding import float_up, geometric_tail
+from contraction.maps.rounding import fraction_up, geometric_tail
 
 BACKWARD = ct.order_convergence(ct.Backward(), horizon=60)
 
@@ -49,9 +49,9 @@ def test_the_least_float_above():
         Fraction(2) ** 1000,
         1 - Fraction(1, 2**70),
     ):
-        up = float_up(x)
+        up = fraction_up(x)
         assert Fraction(up) >= x > Fraction(math.nextafter(up, 0))
-    assert float_up(Fraction(10) ** 400) == math.inf
+    assert fraction_up(Fraction(10) ** 400) == math.inf
     assert geometric_tail(1 - 2.0**-53, 5, 1.0) >= Fraction(2) ** 53 * (1 - Fraction(1, 2**53)) ** 5
 
 
