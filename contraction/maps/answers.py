@@ -14,7 +14,7 @@ from contraction.maps.constants import Constant, Origin
 from contraction.maps.domains import RotatedBox
 from contraction.maps.known import Known
 from contraction.maps.points import declared_number
-from contraction.maps.rounding import cancelled
+from contraction.maps.rounding import cancelled, float_up
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean, Space
 from contraction.maps.step_enclosures import StepEnclosure
@@ -236,7 +236,7 @@ class Answers:
         parts that `linear_support` lists.
         """
         if self.known.mean_square is not None:
-            return Constant(float(self.known.mean_square), "declared", "known.mean_square")
+            return Constant(float_up(self.known.mean_square), "declared", "known.mean_square")
         if not (self.is_iid and type(self.space) is Euclidean):
             return None
         listed = self.linear_support()

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.types import Numbers
+from contraction.types import Number, Numbers
 
 __all__ = [
     "EPS",
@@ -20,6 +20,7 @@ __all__ = [
     "UNIT",
     "cancelled",
     "euclidean_norm",
+    "float_up",
     "gamma",
     "iterate_rounding",
     "log_gamma_up",
@@ -61,6 +62,19 @@ def round_up(x: ArrayLike, operations: float = 0) -> Numbers:
     with np.errstate(over="ignore", invalid="ignore"):
         larger = np.nextafter(x + np.abs(x) * (operations * EPS), np.inf)
     return np.where((x == 0) | np.isinf(x), x, larger)[()]
+
+
+def float_up(value: Number) -> float:
+    """Return the least float that is not below a number of any kind, such as a Fraction.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> float_up(Fraction(1, 3)) > Fraction(1, 3), float_up(Fraction(1, 2))
+    (True, 0.5)
+    """
+    nearest = float(value)
+    return math.nextafter(nearest, math.inf) if nearest < value else nearest
 
 
 def products_up(factors: ArrayLike) -> NDArray:
