@@ -58,8 +58,8 @@ def composed(operators: Operators, theta: NDArray, n: int, prefixes: NDArray) ->
     value : ndarray
         The point.
     rounding : float
-        0 where all iterates are exact numbers. Otherwise the bound assumes that every map has an error of at most 64 + 16 d roundings per
-        coordinate, relative to the largest coordinate of argument and value.
+        0 where all iterates are exact numbers. Otherwise the bound assumes that every map has an error of at most
+        64 + 16 d roundings per coordinate, relative to the largest coordinate of argument and value.
 
     Raises
     ------
