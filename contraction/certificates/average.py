@@ -22,7 +22,6 @@ from contraction.certificates.overrides import search_lists, search_log_mean
 from contraction.certificates.words import (
     WORDS_LIMIT,
     letters,
-    letters_rounding,
     listed_words,
     p_mean_factor,
     word_norms,
@@ -247,12 +246,7 @@ def _average(
 ) -> AverageContraction:
     parts, weights, metric, error = letters(family, theta, leaf, space)
     if parts is not None and weights is not None and len(parts) ** q <= WORDS_LIMIT:
-<<<<<<< HEAD
         listed = word_weights(weights, q), word_norms(parts, q, metric, error), "proved"
-=======
-        lost = letters_rounding(family, parts, leaf is not None, metric)
-        listed = word_weights(weights, q), word_norms(parts, q, metric, lost), "proved"
->>>>>>> 9061a53 (Bounds cover the rounding of linear parts whose terms cancel)
     else:
         listed = None if leaf is not None or space is not None else listed_words(family, q)
     if listed is not None:

@@ -32,7 +32,6 @@ __all__ = [
     "certify_p_mean",
     "certify_words",
     "letters",
-    "letters_rounding",
     "listed_words",
     "p_mean_factor",
     "word_norms",
@@ -56,16 +55,8 @@ def _matrix_words(parts: Sequence[NDArray], q: int) -> NDArray:
     return products
 
 
-<<<<<<< HEAD
 def word_norms(parts: Sequence[NDArray], q: int, space: Space, error: float = 0.0) -> NDArray:
     """Norms of all words' linear parts, rounded up to cover the rounding of q products, and ``error`` in each part."""
-=======
-def word_norms(parts: Sequence[NDArray], q: int, space: Space, of_letters: float = 0.0) -> NDArray:
-    """Norms of all words' linear parts, rounded up to cover the rounding of q products.
-
-    ``of_letters`` bounds the error of each letter in the norm of the space; 0 for given numbers.
-    """
->>>>>>> 9061a53 (Bounds cover the rounding of linear parts whose terms cancel)
     products = _matrix_words(parts, q)
     d = products.shape[-1]
     norms = np.concatenate(
@@ -73,29 +64,15 @@ def word_norms(parts: Sequence[NDArray], q: int, space: Space, of_letters: float
     )
     largest = max(float(np.linalg.norm(A)) for A in parts)
     slack = 8 * d * d * EPS * condition(space) * (norms + (0 if q == 1 else q * max(1.0, largest) ** q))
-<<<<<<< HEAD
-    of_parts = 0.0 if error == 0 else q * error * (max(1.0, largest) + error) ** (q - 1) * (1 + (q + 8) * EPS)
+    top = max(1.0, largest, float(np.max(np.atleast_1d(space.operator_norm(np.stack(parts))))))
+    of_parts = 0.0 if error == 0 else q * error * (top * (1 + 8 * d * d * EPS) + error) ** (q - 1) * (1 + (q + 8) * EPS)
     return np.where(norms == 0, slack if q > 1 else 0.0, norms + slack) + of_parts
-=======
-    lost = 0.0
-    if of_letters:
-        top = float(np.max(np.atleast_1d(space.operator_norm(np.stack(parts))))) * (1 + 8 * d * d * EPS)
-        lost = q * of_letters * max(1.0, top + of_letters) ** (q - 1) * (1 + 2.0**-20)
-    return np.where(norms == 0, slack if q > 1 else 0.0, norms + slack) + lost
 
 
-def letters_rounding(family: RandomOperator, parts: Sequence[NDArray], leaf: bool, space: Space) -> float:
-    """Bound on the error of each linear part in the norm of the space, along a leaf with that of the projection.
-
-    The projection Q^T A Q is rounded relative to the whole part, of which the rest may be much larger than it.
-    """
-    whole = linear_parts(family) if leaf else parts
-    assert whole is not None
-    d = whole[0].shape[-1]
-    norm = max(float(np.linalg.norm(A)) for A in whole)
-    projected = 8 * d * d * EPS * norm if leaf else 0.0
-    return float(cancelled(family.linear_terms, d, norm, condition(space))) + projected
->>>>>>> 9061a53 (Bounds cover the rounding of linear parts whose terms cancel)
+def letters_rounding(family: RandomOperator, parts: Sequence[NDArray], space: Space) -> float:
+    """Bound on the error of each linear part in the norm of the space, where its terms cancel."""
+    norm = max(float(np.linalg.norm(A)) for A in parts)
+    return float(cancelled(family.linear_terms, parts[0].shape[-1], norm, condition(space)))
 
 
 def letters(
@@ -109,10 +86,11 @@ def letters(
     if known is None:
         return None, None, metric, 0.0
     parts = [A for _, A in known]
+    lost = letters_rounding(family, parts, metric)
     if leaf is not None:
         _, parts, error = invariant_leaf(family, theta, leaf)
-        return parts, probabilities(known), metric, error
-    return parts, probabilities(known), metric, 0.0
+        return parts, probabilities(known), metric, error + lost
+    return parts, probabilities(known), metric, lost
 
 
 def _of_factor(family: RandomOperator, p: float) -> str:
@@ -147,7 +125,7 @@ def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Orig
     if support is None or weights is None:
         return None
     if q > 1 and space.is_normed and (parts := linear_parts(family)) is not None:
-        lost = letters_rounding(family, parts, False, space)
+        lost = letters_rounding(family, parts, space)
         if len(parts) == 1:
             return np.ones(1), word_norms(parts, q, space, lost), "proved"
         if len(parts) ** q > WORDS_LIMIT:  # checked before an array of that size is allocated
@@ -228,15 +206,9 @@ def certify_words(
     def of_length(j: int, what: str) -> Constant:
         """Return the constant of words of length j."""
         if moment is None or weights is None:
-<<<<<<< HEAD
             return _largest_norm(parts, j, metric, what, error)
         return _norm_moment(parts, weights, j, metric, moment, what, error)
-=======
-            return _largest_norm(parts, j, metric, what, lost)
-        return _norm_moment(parts, weights, j, metric, moment, what, lost)
->>>>>>> 9061a53 (Bounds cover the rounding of linear parts whose terms cancel)
 
-    lost = letters_rounding(family, parts, leaf is not None, metric)
     kappa = of_length(q, words)  # the longest words first, because too many words are refused
     lip = of_length(1, "one map") if q > 1 else kappa
     if kappa.value >= 1:
@@ -266,7 +238,6 @@ def certify_words(
     )
 
 
-<<<<<<< HEAD
 def _largest_norm(parts: Sequence[NDArray], q: int, metric: Space, words: str, error: float) -> Constant:
     return Constant(float(word_norms(parts, q, metric, error).max()), "proved", f"largest norm of {words}")
 
@@ -276,17 +247,6 @@ def _norm_moment(
 ) -> Constant:
     """E ‖A_1 … A_q‖^p over independent maps, rounded up."""
     norms = word_norms(parts, q, metric, error)
-=======
-def _largest_norm(parts: Sequence[NDArray], q: int, metric: Space, words: str, lost: float) -> Constant:
-    return Constant(float(word_norms(parts, q, metric, lost).max()), "proved", f"largest norm of {words}")
-
-
-def _norm_moment(
-    parts: Sequence[NDArray], weights: NDArray, q: int, metric: Space, p: float, words: str, lost: float
-) -> Constant:
-    """E ‖A_1 … A_q‖^p over independent maps, rounded up."""
-    norms = word_norms(parts, q, metric, lost)
->>>>>>> 9061a53 (Bounds cover the rounding of linear parts whose terms cancel)
     return Constant(_mean_power(word_weights(weights, q), norms, p), "proved", f"E of the p-th power, {words}")
 
 
