@@ -129,11 +129,13 @@ def _flush() -> None:
 
 def _reader_has_gone() -> bool:
     """Return whether standard output is a pipe whose reader has gone; true where the system cannot tell."""
+    if sys.stdout is None:
+        return False
     try:
         file = sys.stdout.fileno()
-    except (AttributeError, OSError, ValueError):  # closed, or not a file
+    except (OSError, ValueError):  # closed, or not a file
         return False
-    if not hasattr(select, "poll"):
+    if sys.platform == "win32":  # which has no poll
         return True
     poll = select.poll()
     poll.register(file, 0)

@@ -30,7 +30,7 @@ from contraction.certificates.words import (
 from contraction.concentration import empirical_bernstein, hoeffding
 from contraction.maps.constants import Origin
 from contraction.maps.draws import derived_seed
-from contraction.maps.errors import NotCertified
+from contraction.maps.errors import DeclarationRefuted, NotCertified
 from contraction.maps.operators import Operators, RandomOperator, drawn
 from contraction.maps.probe import probe_family
 from contraction.maps.rounding import EPS, round_up
@@ -216,7 +216,7 @@ def average_contraction(
     theta = point(theta0, family)
     check_seed(seed)
     if largest is not None:
-        check_positive("largest", largest)
+        check_positive("largest", largest, zero=True)
     probe_family(family, theta, seed=seed)
     check_integer("q", q, 1)
     check_probability("confidence", confidence)
@@ -299,6 +299,11 @@ def _sampled(
     if largest is None:
         return AverageContraction(mean, math.inf, 0.0, "measured", q, words, source, interval, confidence)
     top = math.log(largest) if largest > 0 else -700.0
+    if (found := float(np.max(logs))) > top + 1e-9 * max(1.0, abs(top)):
+        raise DeclarationRefuted(
+            f"a bound on every map's Lipschitz constant of {largest!r} is too small: a drawn word of length {q} has "
+            f"the factor {np.exp(q * found):.6g}"
+        )
     lowest = min(float(np.min(logs[:pilot])), top)  # the pilot words determine the truncation and are not used again
     lowest = max(lowest, top - 700.0)
     upper = confidence_upper(remaining, top, confidence, lowest)

@@ -11,11 +11,20 @@ from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
 from contraction.maps.points import apply_read_only
-from contraction.maps.rounding import EPS, root_up, round_up
+from contraction.maps.rounding import EPS, cancelled, root_up, round_up
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 from contraction.maps.support import probabilities
 
-__all__ = ["condition", "displacement_in", "equivalence", "factor_in", "linear_parts", "named", "operator_norm_up"]
+__all__ = [
+    "condition",
+    "displacement_in",
+    "equivalence",
+    "factor_in",
+    "linear_parts",
+    "named",
+    "norm_of_parts",
+    "operator_norm_up",
+]
 
 
 def linear_parts(family: RandomOperator) -> list[NDArray] | None:
@@ -51,7 +60,14 @@ def factor_in(family: RandomOperator, space: Space) -> Constant:
             f"k unknown in {space!r}: the linear parts of {family!r} are not known", ("leave out space=",)
         )
     source = f"‖A‖ in {named(space)}" if len(parts) == 1 else f"largest ‖A_i‖ of {len(parts)} in {named(space)}"
-    return Constant(operator_norm_up(space, parts), "proved", source)
+    return Constant(norm_of_parts(family, space, parts), "proved", source)
+
+
+def norm_of_parts(family: RandomOperator, space: Space, parts: Sequence[NDArray]) -> float:
+    """Largest operator norm of a family's linear parts, rounded up for how they are computed, too."""
+    norm = operator_norm_up(space, parts)
+    lost = float(cancelled(family.linear_terms, parts[0].shape[-1], norm, condition(space)))
+    return float(round_up(norm + lost)) if lost else norm
 
 
 def named(space: Space) -> str:

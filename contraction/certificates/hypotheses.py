@@ -15,7 +15,7 @@ from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.points import as_point
-from contraction.maps.rounding import EPS, round_up
+from contraction.maps.rounding import EPS, float_up, round_up
 from contraction.maps.spaces import Space
 from contraction.maps.stated import stated_about_maps
 
@@ -68,7 +68,7 @@ def _with_slack(c: Constant, slack: float) -> Constant:
     """Add the rounding error to a constant; declared numbers, infinity, and 0 without any error stay unchanged."""
     total = float(c.value) + slack
     if c.origin == "declared" or total == 0 or not math.isfinite(total):
-        return c
+        return replace(c, value=float_up(c.value))
     return replace(c, value=float(round_up(total)))
 
 
@@ -78,7 +78,7 @@ def factor_rounded_up(c: Constant, theta: NDArray, family: RandomOperator) -> Co
     A factor of 0 is exact where every map is constant, or where it is not computed but measured or declared.
     """
     if theta.dtype == object:
-        return replace(c, value=float(c.value))
+        return replace(c, value=float_up(c.value))
     d = theta.shape[-1] if theta.ndim else 1
     slack = (1 + c.value) * EPS * (1 if d == 1 else 2 * d)
     if c.value == 0:
@@ -92,7 +92,7 @@ def displacement_rounded_up(c: Constant, theta: NDArray) -> Constant:
     A distance that is computed as 0 away from 0 need not be 0: 0.9 · 1 + 0.1 is 1 in floats and a little more in truth.
     """
     if theta.dtype == object or not math.isfinite(c.value):
-        return replace(c, value=float(c.value))
+        return replace(c, value=float_up(c.value))
     size = float(np.max(np.abs(theta.astype(float)), initial=0.0))
     d = theta.shape[-1] if theta.ndim else 1
     return _with_slack(c, (d + 4) * EPS * (c.value + math.sqrt(d) * size))

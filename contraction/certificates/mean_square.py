@@ -96,8 +96,10 @@ def mean_square_norm(
     return space, float(round_up(np.linalg.eigvalsh((image + image.T) / 2)[-1] + room))
 
 
-def exact_mean_square(moments: SecondMoments, theta: NDArray) -> MeanSquareMoments:
+def exact_mean_square(moments: SecondMoments, theta: NDArray, *, constant: bool = False) -> MeanSquareMoments:
     """Return n -> (E ‖θ* - θ_n‖^2)^(1/2) for affine maps and a start θ, from their second moments.
+
+    ``constant`` states that the linear parts are 0 in exact arithmetic, too, and not only where they are rounded.
 
     Raises
     ------
@@ -110,7 +112,8 @@ def exact_mean_square(moments: SecondMoments, theta: NDArray) -> MeanSquareMomen
     share, a, moved = _sizes_about(moments, known, theta)
     # entries of A have the error of a difference such as 1 - hλ, so that E A is off by entries * (1 + a)
     entries, solved = gamma(moments.terms + 8 * d), gamma(16 * d**4)
-    of_squares = entries * a * (1 + a) + UNDERFLOW
+    wrong_A = 0.0 if constant and a == 0 else entries * (1 + a)
+    of_squares = wrong_A * (a + wrong_A) + UNDERFLOW
     wrong = share * moved + solved * _size(known.Eb) + UNDERFLOW
     error = _moved(np.eye(d) - known.EA, entries * (1 + a) + UNDERFLOW, mean, wrong, solved)
     length = _size(mean) + error
@@ -191,6 +194,7 @@ def _exact(
     family: RandomOperator, moments: SecondMoments, theta: NDArray, start: NDArray | None, common: Constant | None
 ) -> ErrorBound | None:
     reference = theta if start is None else start
+    moments = replace(moments, terms=moments.terms + family.linear_terms)
     with np.errstate(all="ignore"):
         about = moments.about(reference.astype(float))
     if not all(np.all(np.isfinite(x)) for x in (about.Eb, about.EAb, about.EbA, about.Ebb)):
@@ -201,7 +205,7 @@ def _exact(
         share, _, moved = _sizes_about(moments, about, reference.astype(float))
         lost = share * moved * moved + UNDERFLOW
         D = _displacement(family, about, lost, reference.astype(float), origin, of)
-        majorant = exact_mean_square(moments, reference.astype(float))
+        majorant = exact_mean_square(moments, reference.astype(float), constant=family.is_constant)
     except NotCertified:
         if family.given_moments:
             raise  # the user's own numbers are the reason

@@ -17,7 +17,7 @@ from scipy import linalg, optimize
 
 from contraction.arguments import check_finite
 from contraction.certificates.bounds import check_factor
-from contraction.certificates.change_of_metric import equivalence, linear_parts, named, operator_norm_up
+from contraction.certificates.change_of_metric import equivalence, linear_parts, named, norm_of_parts, operator_norm_up
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
 from contraction.certificates.hypotheses import displacement_constant, start_distance
 from contraction.certificates.majorants import CommonNorm
@@ -210,10 +210,13 @@ def certify_common_norm(
     if parts is None or (len(parts) == 1 and np.array_equal(parts[0], parts[0].T)):
         return None, ()  # the Euclidean norm of a symmetric matrix is its spectral radius: no norm is smaller
     try:
-        space, factor, _ = common_norm(parts)
+        space, _, _ = common_norm(parts)
     except NotCertified as failed:
         reason = () if failed.hypothesis == "no common norm was found" else (failed.hypothesis,)
         return None, (*failed.tried, *reason)
+    factor = norm_of_parts(family, space, parts)
+    if factor >= 1:
+        return None, (f"a common norm has a factor that is {factor:.6g} when rounded up",)
     if moment is not None and moment < 1:
         return None, (f"a common norm with factor {factor:.6g} needs a moment p ≥ 1, got {moment:g}",)
     k = Constant(factor, "proved", f"largest operator norm of the linear parts in {named(space)}")

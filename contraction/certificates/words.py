@@ -23,7 +23,7 @@ from contraction.certificates.majorants import AfterBlocks, PMean, PMeanBlocks
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
-from contraction.maps.rounding import EPS, root_up, round_up
+from contraction.maps.rounding import EPS, cancelled, root_up, round_up
 from contraction.maps.spaces import Euclidean, Space, as_space
 from contraction.maps.support import probabilities
 
@@ -64,8 +64,15 @@ def word_norms(parts: Sequence[NDArray], q: int, space: Space, error: float = 0.
     )
     largest = max(float(np.linalg.norm(A)) for A in parts)
     slack = 8 * d * d * EPS * condition(space) * (norms + (0 if q == 1 else q * max(1.0, largest) ** q))
-    of_parts = 0.0 if error == 0 else q * error * (max(1.0, largest) + error) ** (q - 1) * (1 + (q + 8) * EPS)
+    top = max(1.0, largest, float(np.max(np.atleast_1d(space.operator_norm(np.stack(parts))))))
+    of_parts = 0.0 if error == 0 else q * error * (top * (1 + 8 * d * d * EPS) + error) ** (q - 1) * (1 + (q + 8) * EPS)
     return np.where(norms == 0, slack if q > 1 else 0.0, norms + slack) + of_parts
+
+
+def letters_rounding(family: RandomOperator, parts: Sequence[NDArray], space: Space) -> float:
+    """Bound on the error of each linear part in the norm of the space, where its terms cancel."""
+    norm = max(float(np.linalg.norm(A)) for A in parts)
+    return float(cancelled(family.linear_terms, parts[0].shape[-1], norm, condition(space)))
 
 
 def letters(
@@ -79,10 +86,11 @@ def letters(
     if known is None:
         return None, None, metric, 0.0
     parts = [A for _, A in known]
+    lost = letters_rounding(family, parts, metric)
     if leaf is not None:
         _, parts, error = invariant_leaf(family, theta, leaf)
-        return parts, probabilities(known), metric, error
-    return parts, probabilities(known), metric, 0.0
+        return parts, probabilities(known), metric, error + lost
+    return parts, probabilities(known), metric, lost
 
 
 def _of_factor(family: RandomOperator, p: float) -> str:
@@ -117,15 +125,17 @@ def listed_words(family: RandomOperator, q: int) -> tuple[NDArray, NDArray, Orig
     if support is None or weights is None:
         return None
     if q > 1 and space.is_normed and (parts := linear_parts(family)) is not None:
+        lost = letters_rounding(family, parts, space)
         if len(parts) == 1:
-            return np.ones(1), word_norms(parts, q, space), "proved"
+            return np.ones(1), word_norms(parts, q, space, lost), "proved"
         if len(parts) ** q > WORDS_LIMIT:  # checked before an array of that size is allocated
             return None
-        return word_weights(weights, q), word_norms(parts, q, space), "proved"
+        return word_weights(weights, q), word_norms(parts, q, space, lost), "proved"
     factors = [family.lipschitz(draw) for _, draw in support]
     if any(f is None for f in factors):
         return None
     single = np.array([float(np.max(f)) for f in factors])
+    single = single + cancelled(family.linear_terms, family.dim or 1, single)
     if len(single) ** q > WORDS_LIMIT:
         return None
     words = single

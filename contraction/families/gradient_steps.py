@@ -23,7 +23,7 @@ from contraction.maps.domains import RotatedBox
 from contraction.maps.gram import largest_second_moment
 from contraction.maps.intervals import Intervals, above
 from contraction.maps.operators import AffineMaps, RandomOperator
-from contraction.maps.rounding import euclidean_norm, power_mean
+from contraction.maps.rounding import EPS, euclidean_norm, gamma, power_mean, round_up
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean
 from contraction.maps.stated import overridden
@@ -280,6 +280,11 @@ class GradientSteps(RandomOperator):
         return Constant(math.sqrt(radicand), "proved", "sqrt(1 - 2 h m + h^2 M^2) (Lemma 2.5)")
 
     @property
+    @override
+    def linear_terms(self) -> int:
+        return self.batch_size + 6
+
+    @property
     def mean_square_factor(self) -> Constant | None:
         """The factor rho of contraction in mean square (row 82): exact for quadratic losses, else from co-coercivity.
 
@@ -289,12 +294,13 @@ class GradientSteps(RandomOperator):
         if not self._has_one_law:
             return None
         if self.loss.quadratic:
-            largest = np.linalg.eigvalsh(self._mean_square())[-1]
-            return Constant(float(np.sqrt(max(largest, 0.0))), "proved", "√λ_max(E A²) over the batches")
+            return Constant(self._root_mean_square(), "proved", "√λ_max(E A²) over the batches")
         mu, M = self.mean_curvature, self.curvature[1]
         if self.loss.low < 0 or not 0 <= self.h * M <= 2:
             return None
-        value = math.sqrt(1 - self.h * mu * (2 - self.h * M))
+        # 1 and terms of at most 4 cancel; mu and M are eigenvalues
+        room = gamma(self.batch_size + 16 * self.dim**2 + 16) * 16
+        value = math.sqrt(max(1 - self.h * mu * (2 - self.h * M), 0.0) + room)
         return Constant(value, "proved", "√(1 − hμ(2 − hM)), μ of the mean loss (co-coercivity)")
 
     @property
@@ -330,18 +336,34 @@ class GradientSteps(RandomOperator):
         gram = np.einsum("k,kbi,kbj->ij", self._weights, X, X) / self.batch_size
         return self.loss.ridge + self.loss.low * float(np.linalg.eigvalsh(gram)[0])
 
-    def _mean_square(self) -> NDArray:
-        """E A^2, shape (d, d), of the symmetric linear parts of quadratic losses."""
+    def _root_mean_square(self) -> float:
+        """√λ_max(E A²) of the symmetric linear parts A of quadratic losses, rounded up.
+
+        Each A is computed with an error, whose norm in mean square is added, as that norm satisfies the triangle
+        inequality. Batches without replacement have E A² = (E A)² + h² (1/s - (s-1)/(s (N-1))) Var x x^T, where only
+        the variance of rows is a difference.
+        """
+        d, h, rho, high = self.dim, abs(self.h), self.loss.ridge, self.loss.high
         if self.given is not None:
             A = self.stacked_affine(list(self.given)).A
-            return np.tensordot(self._weights, A @ A, 1)
-        x, N, s = self.loss.X, self.rows, self.batch_size
-        gram = np.swapaxes(x, 0, 1) @ x / N
-        fourth = np.swapaxes(x * np.sum(x * x, axis=-1)[:, None], 0, 1) @ x / N  # mean of (x x^T)^2
-        both = 0.0 if N == 1 else N * (s - 1) / (s * (N - 1))
-        squares = self.loss.high**2 * ((1 - both) * fourth + both * gram @ gram)
-        shift, h = 1 - self.h * self.loss.ridge, self.h
-        return shift**2 * np.eye(self.dim) - 2 * shift * h * self.loss.high * gram + h * h * squares
+            square = np.tensordot(self._weights, A @ A, 1)
+            terms, extra = len(A) + d, 0.0
+            longest = np.max(np.mean(np.sum(self.loss.X**2, axis=-1)[self.given], axis=-1))
+            of_A = gamma(self.linear_terms)
+        else:
+            x, N, s = self.loss.X, self.rows, self.batch_size
+            share = 0.0 if N == 1 else (N - s) / (s * (N - 1))
+            lengths = np.sum(x * x, axis=-1)
+            gram = x.T @ x / N
+            variance = (x.T * lengths) @ x / N - gram @ gram  # that of x x^T
+            mean = (1 - self.h * rho) * np.eye(d) - self.h * high * gram
+            square = mean @ mean + share * (h * high) ** 2 * variance
+            terms, extra = N + 2 * d, share * (h * high) ** 2 * float(np.mean(lengths**2))
+            longest, of_A = np.mean(lengths), gamma(N + 8)
+        room = (gamma(terms + 16) + 8 * d * d * EPS) * (float(np.trace(square)) + 4 * extra)
+        lost = of_A * (math.sqrt(d) * (1 + h * rho) + h * high * float(longest)) * (1 + 2.0**-20)
+        largest = float(np.linalg.eigvalsh(square)[-1])
+        return float(round_up(math.sqrt(max(largest, 0.0) + max(room, 0.0)) + lost, 8))
 
     def second_moments(self) -> SecondMoments | None:
         """Second moments for quadratic losses: over the given batches, or from single rows for random batches."""

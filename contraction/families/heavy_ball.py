@@ -72,6 +72,11 @@ class HeavyBall(CommonLinear):
     def __repr__(self) -> str:
         return f"HeavyBall(d={self.parameters}, h={self.h!r}, beta={self.beta!r}, noise={self.noise!r})"
 
+    @property
+    @override
+    def linear_terms(self) -> int:
+        return 4
+
     def draw_block(self, rng: np.random.Generator, replicas: int | None) -> NDArray:
         """epsilon, shape (d,) or (R, d)."""
         d = self.parameters

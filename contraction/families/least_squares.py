@@ -134,6 +134,11 @@ class LeastSquares(RandomOperator):
         return self.steps.linear_support()
 
     @property
+    @override
+    def linear_terms(self) -> int:
+        return self.steps.linear_terms
+
+    @property
     def mean_square_factor(self) -> Constant | None:
         """That of the gradient steps: label noise leaves linear parts alone."""
         return self.steps.mean_square_factor

@@ -97,6 +97,11 @@ class LinearizedSGD(CommonLinear):
         h = Fraction(self.h)
         return all(h * Fraction(float(x)) == (i == j) for (i, j), x in np.ndenumerate(self.H))
 
+    @property
+    @override
+    def linear_terms(self) -> int:
+        return 0 if self.is_constant else 2
+
     @override
     def why_not_contracting(self, k: Constant) -> str:
         return why_not_hessian(self.h, self.eigenvalues, k)

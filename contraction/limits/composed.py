@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from contraction.certificates.drawn import prefix_lipschitz
 from contraction.certificates.falsify import OPERATIONS
 from contraction.certificates.words import p_mean_factor
+from contraction.maps.arrays import is_exact
 from contraction.maps.errors import MapRefused, NotCertified
 from contraction.maps.operators import Operators, RandomOperator
 from contraction.maps.rounding import gamma
@@ -57,8 +58,8 @@ def composed(operators: Operators, theta: NDArray, n: int, prefixes: NDArray) ->
     value : ndarray
         The point.
     rounding : float
-        0 for exact types. Otherwise the bound assumes that every map has an error of at most 64 + 16 d roundings per
-        coordinate, relative to the largest coordinate of argument and value.
+        0 where all iterates are exact numbers. Otherwise the bound assumes that every map has an error of at most
+        64 + 16 d roundings per coordinate, relative to the largest coordinate of argument and value.
 
     Raises
     ------
@@ -67,7 +68,13 @@ def composed(operators: Operators, theta: NDArray, n: int, prefixes: NDArray) ->
     """
     space, value = operators.family.space, np.array(theta)
     if value.dtype.kind in "iubO":
-        return compose(operators, value, n), 0.0
+        exact = value
+        for i in range(n, 0, -1):
+            exact = np.asarray(operators.apply(i, exact))
+            if not _all_exact(exact):
+                break
+        else:
+            return (exact if exact.flags.writeable else exact.copy()), 0.0
     norm, total, size, unit = _of_coordinates(space, value), 0.0, _size(value), 0.0
     for i in range(n, 0, -1):
         image = np.asarray(operators.apply(i, value))
@@ -87,8 +94,9 @@ def composed(operators: Operators, theta: NDArray, n: int, prefixes: NDArray) ->
 
 def rounding_of_one(space: Space, value: NDArray) -> float:
     """Bound on the rounding error of one map, the smallest error that is reported if no constant is known."""
-    if value.dtype.kind in "iubO":
+    if _all_exact(value):
         return 0.0
+    value = value.astype(float) if value.dtype == object else value
     each, norm = _local(_unit(value), value.size) * 2 * _size(value), _of_coordinates(space, value)
     return _moved(space, value, each) if norm is None else norm * each
 
@@ -131,6 +139,11 @@ def moment_prefixes(family: RandomOperator, n: int, p: float) -> NDArray | None:
         out[j] = np.trace(Q.reshape(d, d))  # at least the largest eigenvalue
         Q = S @ Q
     return np.sqrt(out) * (1 + 2.0**-20)
+
+
+def _all_exact(x: NDArray) -> bool:
+    """Whether all coordinates are exact numbers: an exact start has images in floats where the maps have floats."""
+    return x.dtype.kind in "iub" or (x.dtype == object and all(is_exact(v) or isinstance(v, bool) for v in x.flat))
 
 
 def _unit(x: NDArray) -> float:

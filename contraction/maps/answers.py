@@ -14,6 +14,7 @@ from contraction.maps.constants import Constant, Origin
 from contraction.maps.domains import RotatedBox
 from contraction.maps.known import Known
 from contraction.maps.points import declared_number
+from contraction.maps.rounding import cancelled, float_up
 from contraction.maps.second_moments import SecondMoments
 from contraction.maps.spaces import Euclidean, Space
 from contraction.maps.step_enclosures import StepEnclosure
@@ -106,6 +107,14 @@ class Answers:
     def is_constant(self) -> bool:
         """True if every map is known to be constant, so that a proved factor 0 is exact and not rounded to 0."""
         return False
+
+    @property
+    def linear_terms(self) -> int:
+        """How many rounded terms make up an entry of a linear part such as I - h H; 0 where they are given numbers.
+
+        Norms of such parts need an allowance for terms that cancel (`contraction.maps.rounding.cancelled`).
+        """
+        return 0
 
     @property
     def index_law(self) -> LawOfIndices | None:
@@ -227,14 +236,17 @@ class Answers:
         parts that `linear_support` lists.
         """
         if self.known.mean_square is not None:
-            return Constant(float(self.known.mean_square), "declared", "known.mean_square")
+            return Constant(float_up(self.known.mean_square), "declared", "known.mean_square")
         if not (self.is_iid and type(self.space) is Euclidean):
             return None
         listed = self.linear_support()
         if listed is None or (weights := probabilities(listed)) is None:
             return None
         gram = np.sum([w * (A.T @ A) for w, (_, A) in zip(weights, listed, strict=True)], axis=0)
-        return Constant(float(np.sqrt(np.linalg.eigvalsh(gram)[-1])), "proved", "√λ_max(E AᵀA) over the listed maps")
+        rho = float(np.sqrt(max(np.linalg.eigvalsh(gram)[-1], 0.0)))
+        largest = max(float(np.linalg.norm(A)) for _, A in listed)
+        rho += float(cancelled(self.linear_terms, len(gram), largest))
+        return Constant(rho, "proved", "√λ_max(E AᵀA) over the listed maps")
 
     @property
     def log_mean(self) -> float | None:

@@ -22,6 +22,7 @@ from contraction.maps.draws import LazyDraws, ReplicaBlock, one_of, takes, takes
 from contraction.maps.errors import MapRefused, TrainingInReverseError
 from contraction.maps.known import Known
 from contraction.maps.points import apply_read_only, declared_number, declared_numbers, each_point
+from contraction.maps.rounding import float_up
 from contraction.maps.spaces import Space, as_space
 from contraction.types import Draw, Numbers
 
@@ -211,7 +212,7 @@ class RandomOperator(Answers):
     @property
     def contraction(self) -> Constant | None:
         """A bound on every map's Lipschitz constant with its origin, None if nothing is known."""
-        return None if self._contraction is None else Constant(float(self._contraction), "declared", "contraction=")
+        return None if self._contraction is None else Constant(float_up(self._contraction), "declared", "contraction=")
 
     def displacement(self, theta0: NDArray) -> Constant | None:
         """Supremum over the support of d(θ_0, T θ_0) with its origin, None if nothing is known."""

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contraction.maps.arrays import numbers
 from contraction.maps.errors import MapRefused, argument_changed
+from contraction.maps.rounding import float_up
 from contraction.types import Draw
 
 __all__ = ["apply_read_only", "as_point", "each_point"]
@@ -116,7 +117,7 @@ def declared_numbers(name: str, value: ArrayLike) -> ArrayLike:
 
 
 def declared_number(name: str, value: ArrayLike) -> float:
-    """Return a declared constant as a float: a number >= 0, infinity included, or an array of one such number.
+    """Return a declared constant as a float, rounded up: one number >= 0, or infinity, or an array of one such number.
 
     Raises
     ------
@@ -139,4 +140,4 @@ def declared_number(name: str, value: ArrayLike) -> float:
     number = float(array.item())
     if not number >= 0:
         raise ValueError(f"{name} must be a number >= 0, got {value!r}")
-    return number
+    return float_up(np.asarray(value, dtype=object).reshape(-1)[0])

@@ -20,7 +20,9 @@ __all__ = [
     "TINY",
     "UNIT",
     "as_exact",
+    "cancelled",
     "euclidean_norm",
+    "float_up",
     "fraction_up",
     "gamma",
     "geometric_tail",
@@ -64,6 +66,19 @@ def round_up(x: ArrayLike, operations: float = 0) -> Numbers:
     with np.errstate(over="ignore", invalid="ignore"):
         larger = np.nextafter(x + np.abs(x) * (operations * EPS), np.inf)
     return np.where((x == 0) | np.isinf(x), x, larger)[()]
+
+
+def float_up(value: Number) -> float:
+    """Return the least float that is not below a number of any kind, such as a Fraction.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> float_up(Fraction(1, 3)) > Fraction(1, 3), float_up(Fraction(1, 2))
+    (True, 0.5)
+    """
+    nearest = float(value)
+    return math.nextafter(nearest, math.inf) if nearest < value else nearest
 
 
 def products_up(factors: ArrayLike) -> NDArray:
@@ -277,6 +292,17 @@ def gamma(n: float, unit: float = UNIT) -> float:
     if n * unit >= 1:
         raise ValueError(f"gamma(n) needs n u < 1, got n = {n}, u = {unit}")
     return n * unit / (1 - n * unit)
+
+
+def cancelled(terms: int, d: int, size: ArrayLike, condition: float = 1.0) -> NDArray:
+    """Bound on what a norm of a computed A = I - h H (d, d) may lose to rounding; 0 for ``terms`` = 0, given numbers.
+
+    Terms near 1 cancel, so that it scales with ‖I‖ + ‖h H‖ <= 2 + ``size`` and not with the computed norm ``size``.
+    Each entry is off by at most gamma(terms) times its terms, whose matrix has a Frobenius norm of at most d (2 + ‖A‖);
+    the sup and l1 norms differ from it by √d at most, and that of another quadratic norm by its condition number.
+    """
+    size = np.asarray(size, dtype=float)
+    return gamma(terms + 2) * d * d * condition * (2 + size) if terms else np.zeros(size.shape)
 
 
 def iterate_rounding(k: float, n: int, scale: float, operations: int) -> float:

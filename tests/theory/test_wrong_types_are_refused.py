@@ -434,10 +434,15 @@ FIELDS: dict[str, Row] = {
         ValueError,
         "largest must be a finite",
     ),
-    "a largest factor 0": (
-        lambda: ct.average_contraction(own(), [0.0], largest=0.0),
+    "a largest factor below 0": (
+        lambda: ct.average_contraction(own(), [0.0], largest=-1.0),
         ValueError,
-        "largest must be a fin",
+        "largest must be a finite number >= 0, got -1.0",
+    ),
+    "a largest factor that is too small": (
+        lambda: ct.average_contraction(own(lipschitz=lambda u: 0.5), [0.0], largest=0.25),
+        ct.DeclarationRefuted,
+        "of 0.25 is too small: a drawn word of length 1 has the factor 0.5$",
     ),
     "a seed of words": (
         lambda: ct.average_contraction(own(), [0.0], seed=ANY),
