@@ -21,7 +21,7 @@ from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.refusals import check_dense
 from nn_experiments.training.scalar_loss import Criterion
-from nn_experiments.training.schedulers import REMEDY, schedulers_made
+from nn_experiments.training.schedulers import remedy, schedulers_made
 from nn_experiments.training.self_check import SelfCheck
 from nn_experiments.training.states import Fits, State
 from nn_experiments.training.structure import structure
@@ -308,7 +308,7 @@ def _check_takes_a_step(user: _FunctionLoop, state: State, batch: Batch) -> None
     if made:
         raise ValueError(
             f"the training function makes a learning rate scheduler ({', '.join(made)}), which begins anew whenever it "
-            f"is called on one batch: the iterates would be those of a constant rate. Instead, {REMEDY}"
+            f"is called on one batch: the iterates would be those of a constant rate. {remedy(made)}"
         )
     if all(torch.equal(value, state["parameters"][name]) for name, value in after["parameters"].items()):
         raise ValueError(

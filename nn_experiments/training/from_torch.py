@@ -21,7 +21,7 @@ from nn_experiments.training.own_loop import OwnLoop
 from nn_experiments.training.own_loop_reasons import why_own_loop
 from nn_experiments.training.refusals import check_is_module, check_module
 from nn_experiments.training.scalar_loss import Criterion, check_loss
-from nn_experiments.training.schedulers import REMEDY, schedulers_of
+from nn_experiments.training.schedulers import remedy, schedulers_of
 from nn_experiments.training.self_check import SelfCheck, Unchecked
 from nn_experiments.training.step import State, TrainingStep, initial_state
 from nn_experiments.training.transforms import GradientTransform, check_transform
@@ -60,7 +60,7 @@ def from_torch(
     schedule
         Replaces a learning rate scheduler, which counts its calls and cannot be replayed: a `Schedule`, or a function
         of the position t = 1, 2, … in the run that returns the factor on the learning rate, such as
-        ``lambda t: 0.1 ** (t // 300)`` (default: constant).
+        ``lambda t: 0.1 ** ((t - 1) // 300)``, which is that of ``StepLR(optimizer, 300)`` (default: constant).
     transform
         What a training loop does with the gradients between ``backward()`` and ``step()``: `clip_norm`, or another
         function of a dictionary ``{name of the parameter: gradient}`` that returns such a dictionary. With a transform
@@ -204,7 +204,7 @@ def check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         which = f" ({', '.join(names)})" if names else ""
         raise ValueError(
             f"the optimizer is driven by a learning rate scheduler{which}, whose "
-            f"steps cannot be replayed: the iterates would be those of a constant rate. Instead, {REMEDY}"
+            f"steps cannot be replayed: the iterates would be those of a constant rate. {remedy(names)}"
         )
     trained = {id(p) for p in model.parameters() if p.requires_grad}
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -5,17 +5,32 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-__all__ = ["REMEDY", "schedulers_made", "schedulers_of"]
+__all__ = ["remedy", "schedulers_made", "schedulers_of"]
 
-REMEDY = (
-    'give from_torch schedule=Schedule(kind="cosine", horizon=1000), "linear" or "inverse", or a function of t such as '
-    "schedule=lambda t: 0.1 ** (t // 300)"
-)
+
+def remedy(names: Sequence[str]) -> str:
+    """Return what to do in place of schedulers of these classes, as the end of a message.
+
+    Examples
+    --------
+    >>> remedy(["ReduceLROnPlateau"]).partition(". ")[0]
+    'ReduceLROnPlateau sets the rate by earlier losses, so that the step on a batch depends on the batches before it'
+    """
+    fixed = (
+        'give from_torch schedule=Schedule(kind="cosine", horizon=1000), "linear" or "inverse", or a function of '
+        "t = 1, 2, … such as schedule=lambda t: 0.1 ** ((t - 1) // 300), which is StepLR(optimizer, 300)"
+    )
+    if "ReduceLROnPlateau" not in names:
+        return f"Instead, {fixed}"
+    return (
+        "ReduceLROnPlateau sets the rate by earlier losses, so that the step on a batch depends on the batches before "
+        f"it. No order of fixed maps stands for that: decide on the rates beforehand, and {fixed}"
+    )
 
 
 def schedulers_of(optimizer: torch.optim.Optimizer) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
-from nn_experiments.training.schedulers import schedulers_of  # noqa: E402
+from nn_experiments.training.schedulers import remedy, schedulers_of  # noqa: E402
 
 MSE = torch.nn.functional.mse_loss
 
@@ -295,6 +296,21 @@ def test_a_scheduler_is_refused_by_name(make, where: str) -> None:
     said = rf"learning rate scheduler \({type(make(network()[1])).__name__}\).*schedule=Schedule"
     with pytest.raises(ValueError, match=said):
         nne.from_loop(model, optimizer, loader(), loop=function, steps=5)
+
+
+@pytest.mark.parametrize("names", [["StepLR"], ["ReduceLROnPlateau"]])
+def test_the_function_of_t_that_is_advised_has_the_rates_of_the_scheduler_beside_it(names: list[str]) -> None:
+    """Step t = 1, 2, … of training takes the rate before the t-th call of the scheduler."""
+    (text,) = re.findall(r"schedule=(lambda t: .*), which is StepLR\(optimizer, 300\)", remedy(names))
+    factor = eval(text)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler, rates = torch.optim.lr_scheduler.StepLR(optimizer, 300), []
+    for _ in range(1000):
+        rates.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+    assert [factor(t) for t in range(1, 1001)] == pytest.approx(rates, rel=1e-12)
+    assert ("No order of fixed maps" in remedy(names)) == (names == ["ReduceLROnPlateau"])
 
 
 def test_a_scheduler_of_another_optimizer_or_one_that_is_gone_is_none() -> None:
