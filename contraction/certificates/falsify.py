@@ -25,7 +25,7 @@ from contraction.maps.spaces import Space, as_space
 from contraction.maps.stated import stated_about_maps
 from contraction.values import Value
 
-__all__ = ["Search", "check_enclosures", "search_violation"]
+__all__ = ["Search", "check_enclosures", "least_distances", "search_violation"]
 
 #: ``points(rng, count)`` gives points (count, ...) of a region.
 Points: TypeAlias = Callable[[np.random.Generator, int], ArrayLike]
@@ -238,6 +238,13 @@ def _allowance(space: Space, x: NDArray, y: NDArray, fx: NDArray, fy: NDArray) -
             return 2 * np.linalg.norm(space.isometry, 2) * np.sqrt(d) * error.reshape(size.shape)
         moved = sum(np.asarray(space.distance(v, v + s * error), dtype=float) for v in (fx, fy) for s in (1, -1))
     return np.nan_to_num(moved, nan=0.0)
+
+
+def least_distances(space: Space, theta: NDArray, images: NDArray) -> NDArray:
+    """Return distances (K,) of a point (*event) from its images (K, *event), less what rounding may have added."""
+    start = np.broadcast_to(theta[None], images.shape)
+    room = _allowance(space, start, start, images, images)
+    return np.maximum(np.asarray(space.distance(start, images), dtype=float) - room, 0.0)
 
 
 def _check_displacement(T: _Map, start: NDArray, reach: Constant | None) -> float:

@@ -389,15 +389,16 @@ def main(words: Sequence[str]) -> int:
     -------
     int
         The exit status: 0; 1 if a statement of the theory fails, or something could not be read; 2 if there are no
-        results of networks, or none in the folder that ``--out`` names while ``--results`` is not given. With 2 nothing
-        is written.
+        results of networks, or none in the folder that ``--out`` names while ``--results`` is not given. Without
+        results nothing is written.
     """
     args = _arguments().parse_args(words)
     out, records = args.out or DEFAULT_OUT, args.results or RECORDS
     if args.out is not None and args.results is None and not _holds_results(out):
+        diagnosed = any(out.glob("diagnosis-*.json"))
         print(
-            f"There is no run in {out}. To compute one: python -m nn_experiments run fig4 --out {out}; for a page of "
-            "records, name their folder with --results",
+            f"There is no run in {out}{' (diagnoses have reports of their own)' if diagnosed else ''}. To compute one: "
+            f"python -m nn_experiments run fig4 --out {out}; for a page of records, name their folder with --results",
             file=sys.stderr,
         )
         return REFUSED
@@ -416,7 +417,7 @@ def main(words: Sequence[str]) -> int:
             "for a page with the theory alone: python -m contraction report",
             file=sys.stderr,
         )
-        return REFUSED
+        return FAILED if unreadable else REFUSED
     page = args.page or out / "report.html"
     check_writable_folder(page.parent)
     sections, holds = [], True

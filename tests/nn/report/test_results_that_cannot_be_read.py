@@ -102,7 +102,7 @@ def test_without_anything_else_there_is_no_page(tmp_path: Path, capsys, make) ->
     out, page = tmp_path / "out", tmp_path / "page.html"
     out.mkdir()
     path = make(out)
-    assert report(out, tmp_path / "none", page) == 2
+    assert report(out, tmp_path / "none", page) == 1
     errors = capsys.readouterr().err
     assert errors.startswith(f"warning: {path} is left out: ")
     assert "No results in" in errors
@@ -129,3 +129,9 @@ def test_without_a_place_for_reasons_the_first_broken_result_is_an_error(tmp_pat
     assert list(broken) == [path]
     with pytest.raises(ValueError, match="is not a file of results"):
         find_results([tmp_path])
+
+
+def test_a_folder_of_diagnoses_alone_is_told_that_they_have_reports_of_their_own(tmp_path: Path, capsys) -> None:
+    (tmp_path / "diagnosis-mlp-digits.json").write_text("{}")
+    assert main(["report", "--out", str(tmp_path)]) == 2
+    assert f"There is no run in {tmp_path} (diagnoses have reports of their own). To" in capsys.readouterr().err
