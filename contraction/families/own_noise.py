@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+from scipy.integrate import IntegrationWarning
 from scipy.stats.distributions import rv_frozen
 
 from contraction.arguments import check_finite, check_positive, check_real
@@ -134,7 +137,7 @@ class ScipyNoise(Noise):
         """Return the bound of the triangle inequality, from the law with loc = 0 and scale = 1 at an even exponent."""
         m = 2 * max(1, math.ceil(p / 2))
         shapes, loc, scale = self.law.dist._parse_args(*self.law.args, **self.law.kwds)
-        with np.errstate(all="ignore"):
+        with _unheard():
             raw = _real(self.law.dist.moment(m, *shapes))
         if not 0 <= raw < math.inf or not raw >= least_moment(self.law.dist(*shapes), m):
             return math.inf
@@ -152,7 +155,7 @@ class ScipyNoise(Noise):
         shift = (about - float(loc)) / float(scale)
 
         def raw(k: int) -> float:
-            with np.errstate(all="ignore"):  # scipy multiplies numbers that are too large
+            with _unheard():
                 return _real(self.law.dist.moment(k, *shapes)) if k else 1.0
 
         if not 0 <= (last := raw(m)) < math.inf or not last >= least_moment(self.law.dist(*shapes), m):
@@ -170,6 +173,14 @@ class ScipyNoise(Noise):
         return np.asarray(self.law.rvs(size=shape, random_state=rng), dtype=float)
 
 
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Ask SciPy for a moment: it multiplies numbers that are too large, and warns of integrals that diverge."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", IntegrationWarning)
+        yield
+
+
 def _real(value: ArrayLike) -> float:
     """Return a moment of SciPy as a number; NaN if it is complex."""
     x = complex(np.asarray(value).item())
@@ -182,7 +193,7 @@ def _checked(law: rv_frozen) -> tuple[float, float]:
     SciPy's formulas for some laws hold only for parameters for which the moments are finite, and are not restricted to
     them: `scipy.stats.invweibull` and `scipy.stats.gengamma` give finite and even negative numbers in place of inf.
     """
-    with np.errstate(all="ignore"):
+    with _unheard():
         mean, variance = (_real(x) for x in law.stats(moments="mv"))
     if math.isfinite(variance) and math.isfinite(mean) and variance >= 0:
         if ROOM * (variance + mean**2) >= least_moment(law, 2.0):

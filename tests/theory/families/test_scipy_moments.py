@@ -62,7 +62,6 @@ class _Counted(type(stats.gumbel_r)):
         return super().moment(order, *args, **options)
 
 
-@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 def test_moments_of_lower_order_are_not_integrated_where_the_highest_is_wrong():
     """E X^20 of Gumbel's law is about 20! = 2.4e18, and SciPy's integral is far below: no bound is built on it."""
     law = _Counted(name="counted")
@@ -87,7 +86,6 @@ def test_norms_about_far_points_do_not_overflow(p, about):
     assert 0.1 * far <= ct.certify(QuadraticSGD(0.1, noise), [about], moment=p).D
 
 
-@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 def test_norms_of_laws_without_a_moment_stay_infinite():
     for law in (stats.t(5), stats.invweibull(2.5)):
         noise = ScipyNoise(law)
