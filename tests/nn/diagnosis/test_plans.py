@@ -37,7 +37,9 @@ def test_a_plan_is_as_many_replicates_as_fit_or_eleven_with_fewer_steps() -> Non
     assert just == Plan(98, 11, "11 replicates of 98 steps in place of 100, to fit into 3629 s")
     least = fitted(100, 330.0, cost)
     assert least == Plan(
-        50, 11, "11 replicates of 50 steps, the least that says anything, which takes longer than 330 s"
+        50,
+        11,
+        "11 replicates of 50 steps, which is the least, and takes longer than the 330 s that are left",
     )
     exact = fitted(100, cost.seconds(50, 11), cost)
     assert exact.note == "11 replicates of 50 steps in place of 100, to fit into 1980 s"
