@@ -104,5 +104,5 @@ def fitted(steps: int, seconds: float, cost: Cost) -> Plan:
     fewer = min(steps, max(SHORTEST, 2 * (fewer // 2)))
     note = f"{LEAST} replicates of {fewer:,} steps in place of {steps:,}, to fit into {about}"
     if cost.seconds(fewer, LEAST) > seconds:
-        note = f"{LEAST} replicates of {fewer:,} steps, which is the least, and takes longer than the {about} that are left"
+        note = f"{LEAST} replicates of {fewer:,} steps, which is the least, and takes longer than the {about} left"
     return Plan(fewer, LEAST, note)

@@ -130,23 +130,17 @@ def check_keeps(path: Path, new: Curves) -> None:
     Raises
     ------
     ValueError
-        If the file has results of other settings (another run ID), has some that ``new`` lacks (see `missing_after`),
-        or cannot be read.
+        If the file has results that ``new`` lacks (see `missing_after`), or cannot be read.
     """
     if not path.exists():
         return
     there = load_record(path)
-    old_id, new_id = (curves.experiment.get("identity") for curves in (there, new))
-    if old_id != new_id:
-        raise ValueError(
-            f"{path} holds the results of the run {old_id}, and these are of the run {new_id}, with other settings. "
-            "Nothing was written: choose another --tag, or the run of the file with --run-id; --replace writes all the "
-            "same"
-        )
     if texts := missing_after(there, new):
+        remedy = "--add adds the new results to those of the file"
+        if there.experiment.get("identity") != new.experiment.get("identity"):  # which --add refuses
+            remedy = "choose another --tag, or the run of the file with --run-id"
         raise ValueError(
-            f"{path} would lose {'; '.join(texts)}. Nothing was written; --add adds the new results to those of the "
-            "file, and --replace writes all the same"
+            f"{path} would lose {'; '.join(texts)}. Nothing was written: {remedy}, and --replace writes all the same"
         )
 
 

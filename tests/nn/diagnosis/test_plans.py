@@ -39,7 +39,7 @@ def test_a_plan_is_as_many_replicates_as_fit_or_eleven_with_fewer_steps() -> Non
     assert least == Plan(
         50,
         11,
-        "11 replicates of 50 steps, which is the least, and takes longer than the 330 s that are left",
+        "11 replicates of 50 steps, which is the least, and takes longer than the 330 s left",
     )
     exact = fitted(100, cost.seconds(50, 11), cost)
     assert exact.note == "11 replicates of 50 steps in place of 100, to fit into 1980 s"
