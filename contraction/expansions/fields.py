@@ -37,6 +37,8 @@ STEP = 1e-5  # of a difference quotient, relative to the point; its error is of 
 
 @runtime_checkable
 class _Tensor(Protocol):
+    @property
+    def shape(self) -> tuple[int, ...]: ...
     def new_zeros(self, shape: tuple[int, ...]) -> object: ...
 
 

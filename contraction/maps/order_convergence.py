@@ -30,6 +30,7 @@ from contraction.maps.orders import (
     full_word,
 )
 from contraction.maps.rounding import geometric_tail
+from contraction.types import Number
 from contraction.values import Value
 
 __all__ = ["OrderConvergence", "order_convergence"]
@@ -71,7 +72,7 @@ class OrderConvergence(Value):
     agreement: tuple[int, ...]
     horizon: int
 
-    def bound(self, n: int, k: float, D: float) -> float:
+    def bound(self, n: int, k: Number, D: Number) -> Number:
         """2 k^p D/(1-k), p = agreement[n]: bounds the distance from iterate n to each later one up to ``horizon``.
 
         Exact for Fractions, else rounded up.

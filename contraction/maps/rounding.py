@@ -216,10 +216,12 @@ def round_down(x: float) -> float:
 
 def as_exact(x: Number) -> Fraction:
     """Return a finite number as a Fraction: exactly, or the next larger float of a number without an integer ratio."""
-    if isinstance(x, int | Fraction | np.integer):
-        return Fraction(x) if isinstance(x, int | Fraction) else Fraction(int(x))
-    ratio = getattr(x, "as_integer_ratio", None)
-    return Fraction(math.nextafter(float(x), math.inf)) if ratio is None else Fraction(*ratio())
+    if isinstance(x, np.floating):
+        return Fraction(*x.as_integer_ratio())
+    try:
+        return Fraction(x)
+    except TypeError:  # numbers of other packages
+        return Fraction(math.nextafter(float(x), math.inf))
 
 
 def fraction_up(x: Fraction, shift: int = 0) -> float:

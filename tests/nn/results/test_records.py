@@ -229,9 +229,7 @@ def test_of_two_runs_with_other_settings_one_must_be_chosen(tmp_path, capsys):
     assert _record(runs, into, "--tag", "other", "--run-id", "aaa") == 2  # as many results, of other settings
     said = capsys.readouterr().err
     assert "it has identity bbb2 (other settings), the new results aaa1" in said
-    assert (
-        "Nothing was written: choose another --tag, or the run of the file with --run-id, and --replace" in said
-    )
+    assert "Nothing was written: choose another --tag, or the run of the file with --run-id, and --replace" in said
     assert "--add" not in said
     assert (into / "regression-square--other.npz").read_bytes() == before
     assert _record(runs, into, "--tag", "other", "--run-id", "bbb") == 0

@@ -101,11 +101,12 @@ FAMILIES = {
 
 @pytest.mark.parametrize("build", FAMILIES.values(), ids=FAMILIES.keys())
 def test_what_rests_on_a_declared_noise_is_declared(build):
-    """D rests on the interval or the moment, k does not; the same noise of the package is the control."""
+    """D rests on the interval or the moment, the factor does not; the same noise of the package is the control."""
     for moment in (None, 1.0):
         certificate = ct.certify(build(COIN), [0.0], moment=moment)
         assert (certificate.origin, certificate.constants["D"].origin) == ("declared", "declared")
-        assert certificate.constants["k"].origin == "proved"
+        (factor,) = (certificate.constants[name] for name in ("k", "rho") if name in certificate.constants)
+        assert factor.origin == "proved"
         assert ct.certify(build(Uniform(-1, 1)), [0.0], moment=moment).origin == "proved"
 
 

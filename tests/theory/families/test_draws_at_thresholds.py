@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from contraction import families as fam
-from contraction.families import index_laws
+from contraction.families import index_laws, markov_modulated
 from contraction.families.gradient_steps import BATCHES_LIMIT, ENCLOSED_DIM
 from contraction.families.index_laws import WORDS_LIMIT
 from contraction.families.tail_quadrature import absolute_moment
@@ -89,8 +89,9 @@ def test_letters_that_depend_on_each_other(which, monkeypatch):
     """The same number for every choice: first the component or the first letter, then each letter given that."""
     rows = [(0, HALF, HALF), (QUARTER, 0, 3 * QUARTER), (1, 0, 0)]
     for u in NUMBERS:
-        monkeypatch.setattr(index_laws, "map_generator", lambda seed, i, u=u: Given(u))
-        monkeypatch.setattr(index_laws, "_sequence_generator", lambda seed, *key, u=u: Given(u))
+        for module in (index_laws, markov_modulated):
+            monkeypatch.setattr(module, "map_generator", lambda seed, i, u=u: Given(u))
+        monkeypatch.setattr(index_laws, "sequence_generator", lambda seed, *key, u=u: Given(u))
         first = letter([QUARTER, QUARTER, HALF], u)
         if which == "mixture":
             law = fam.ExchangeableMixture(rows, [QUARTER, QUARTER, HALF])
