@@ -188,7 +188,13 @@ def _check_start(family: RandomOperator, theta0: NDArray, seed: int) -> None:
     for operator in drawn(family, START_MAPS, seed):
         with np.errstate(all="ignore"):
             image = np.asarray(operator(theta0.copy()))
-            distance = float(family.space.distance(theta0, image))
+            try:
+                distance = float(family.space.distance(theta0, image))
+            except OverflowError:  # of exact numbers
+                raise MapRefused(
+                    f"T_{operator.index} of {family!r} moves theta0 farther than the largest float, 1.8e308: start "
+                    "nearer"
+                ) from None
         if np.isnan(distance) or (np.isinf(distance) and image.dtype.kind == "f" and np.all(np.isfinite(image))):
             raise MapRefused(
                 f"d(theta0, T_{operator.index} theta0) of {family!r} is {distance} at theta0 = {shown(theta0)} "

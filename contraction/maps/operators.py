@@ -45,7 +45,7 @@ def _affine_pair(given: object) -> tuple[NDArray, NDArray]:
 
 
 def _at_least_zero(value: object) -> bool:
-    return isinstance(value, Real) and float(value) >= 0
+    return isinstance(value, Real) and not isinstance(value, bool) and float(value) >= 0
 
 
 class RandomOperator(Answers):

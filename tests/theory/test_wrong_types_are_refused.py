@@ -444,6 +444,16 @@ FIELDS: dict[str, Row] = {
         ct.DeclarationRefuted,
         "of 0.25 is too small: a drawn word of length 1 has the factor 0.5$",
     ),
+    "a factor that is true": (
+        lambda: own(contraction=True),
+        ValueError,
+        "must be a finite number >= 0, got True",
+    ),
+    "a start beyond floats": (
+        lambda: ct.certify(FiniteFamily([(HALF, Fraction(1))]), [Fraction(10**400)]),
+        ct.MapRefused,
+        "moves theta0 farther than the largest float, 1.8e308: start nearer$",
+    ),
     "a seed of words": (
         lambda: ct.average_contraction(own(), [0.0], seed=ANY),
         ValueError,
