@@ -36,7 +36,7 @@ def remedy(names: Sequence[str]) -> str:
 def schedulers_of(optimizer: torch.optim.Optimizer) -> list[str]:
     """Return the classes of the schedulers in memory that change an optimizer, by name.
 
-    Some leave a mark in the optimizer and others none, such as `ReduceLROnPlateau`, so all objects are looked through.
+    Some leave a mark in the optimizer and others none, such as `ReduceLROnPlateau`, so what refers to it is looked at.
 
     Examples
     --------
@@ -45,8 +45,17 @@ def schedulers_of(optimizer: torch.optim.Optimizer) -> list[str]:
     >>> schedulers_of(optimizer)
     ['ReduceLROnPlateau']
     """
-    every = (one for one in gc.get_objects() if issubclass(type(one), LRScheduler))
-    return sorted({type(one).__name__ for one in every if getattr(one, "optimizer", None) is optimizer})
+    holders: list[object] = []
+    for one in gc.get_referrers(optimizer):
+        attributes = isinstance(one, dict) and one.get("optimizer") is optimizer
+        holders += gc.get_referrers(one) if attributes else [one]
+    return sorted(
+        {
+            type(one).__name__
+            for one in holders
+            if issubclass(type(one), LRScheduler) and getattr(one, "optimizer", None) is optimizer
+        }
+    )
 
 
 @contextlib.contextmanager
