@@ -76,8 +76,8 @@ MISTAKES = (
     Mistake(
         "co-coercivity without its smoothness: 1 - 2 h mu for 1 - h mu (2 - h M)",
         "contraction/families/gradient_steps.py",
-        "value = math.sqrt(1 - self.h * mu * (2 - self.h * M))",
-        "value = math.sqrt(max(0.0, 1 - 2 * self.h * mu))",
+        "value = math.sqrt(max(1 - self.h * mu * (2 - self.h * M), 0.0) + room)",
+        "value = math.sqrt(max(1 - 2 * self.h * mu, 0.0) + room)",
         "tests/theory/certificates/test_mean_square.py::test_co_coercivity_holds_for_drawn_pairs",
     ),
     Mistake(
@@ -116,9 +116,9 @@ MISTAKES = (
         "tests/theory/exponents/test_lyapunov.py::test_triangular_laws",
     ),
     Mistake(
-        "a singular product given a finite exponent",
+        "growth below its rounding given a finite exponent",
         "contraction/exponents/lyapunov.py",
-        "        singular |= zero\n",
+        "            unclear |= low\n",
         "",
         "tests/theory/exponents/test_lyapunov.py::test_kaczmarz_with_gaussian_rows",
     ),
