@@ -41,7 +41,9 @@ def _exponent(*numbers: float) -> int:
 def at_exponent(noise: Noise, p: float) -> str:
     """Return at which p a moment of a noise is meant, in words for the source of a constant."""
     q = noise.bounding_exponent(p)
-    return f"at p = {p:g}" if q == p else f"at p = {p:g}, by that at p = {q:g}, which is no less"
+    return (
+        f"at p = {p:g}" if q == p else f"at p = {p:g}, bounded by the moment at p = {q:g}, which is at least as large"
+    )
 
 
 class Noise:

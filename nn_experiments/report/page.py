@@ -395,9 +395,9 @@ def main(words: Sequence[str]) -> int:
     args = _arguments().parse_args(words)
     out, records = args.out or DEFAULT_OUT, args.results or RECORDS
     if args.out is not None and args.results is None and not _holds_results(out):
-        diagnosed = any(out.glob("diagnosis-*.json"))
+        note = " (diagnoses are not part of the report)" if any(out.glob("diagnosis-*.json")) else ""
         print(
-            f"There is no run in {out}{' (diagnoses have reports of their own)' if diagnosed else ''}. To compute one: "
+            f"No run was found in {out}{note}. To compute one: "
             f"python -m nn_experiments run fig4 --out {out}; for a page of records, name their folder with --results",
             file=sys.stderr,
         )

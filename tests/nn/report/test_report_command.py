@@ -129,7 +129,7 @@ def test_a_named_folder_without_a_run_is_refused(asked, tmp_path: Path, monkeypa
     assert page.main(["--out", str(folder), *more]) == 2
     said, errors = capsys.readouterr()
     assert said == ""
-    assert errors.startswith(f"There is no run in {folder}. To compute one: python -m nn_experiments run ")
+    assert errors.startswith(f"No run was found in {folder}. To compute one: python -m nn_experiments run ")
     assert errors.count("\n") == 1
     assert (asked["folders"], asked["seeds"], sorted(tmp_path.iterdir())) == ([], [], before)
     assert page.main(["--out", str(folder), "--results", "results", *more]) == 0

@@ -134,4 +134,4 @@ def test_without_a_place_for_reasons_the_first_broken_result_is_an_error(tmp_pat
 def test_a_folder_of_diagnoses_alone_is_told_that_they_have_reports_of_their_own(tmp_path: Path, capsys) -> None:
     (tmp_path / "diagnosis-mlp-digits.json").write_text("{}")
     assert main(["report", "--out", str(tmp_path)]) == 2
-    assert f"There is no run in {tmp_path} (diagnoses have reports of their own). To" in capsys.readouterr().err
+    assert f"No run was found in {tmp_path} (diagnoses are not part of the report). To" in capsys.readouterr().err

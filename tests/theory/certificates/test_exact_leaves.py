@@ -51,7 +51,7 @@ def test_maps_that_cannot_be_listed_are_refused_on_a_given_leaf():
     family = ct.families.QuadraticSGD(0.5, ct.families.Gaussian(), dim=2)
     with pytest.raises(ct.NotCertified, match="cannot be listed"):
         ct.leaf_basis(family, np.zeros(2), [[1.0], [0.0]])
-    assert ct.leaf_basis(family, np.zeros(2), np.eye(2)).shape == (2, 2)  # all of the space is no restriction
+    assert ct.leaf_basis(family, np.zeros(2), np.eye(2)).shape == (2, 2)  # the whole space is always invariant
 
 
 @pytest.mark.parametrize("size", [1.0, 2.0**40], ids=["moderate", "cancelling"])

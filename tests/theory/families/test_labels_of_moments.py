@@ -40,7 +40,11 @@ OWN = FunctionNoise(lambda rng, size: rng.standard_normal(size), mean=0.0, varia
 )
 def test_the_exponent_is_that_of_the_moment_used(noise: Noise, p: float, bound_at: float) -> None:
     found = QuadraticSGD(0.5, noise).displacement_moment(np.zeros(1), p)
-    said = f"at p = {p:g}" if p == bound_at else f"at p = {p:g}, by that at p = {bound_at:g}, which is no less"
+    said = (
+        f"at p = {p:g}"
+        if p == bound_at
+        else f"at p = {p:g}, bounded by the moment at p = {bound_at:g}, which is at least as large"
+    )
     assert found.source == f"h (E |eps - theta0|^p)^(1/p) {said}"
     moment = noise.moment(bound_at) ** (1 / bound_at)
     assert found.value == pytest.approx(0.5 * moment, rel=1e-8)
@@ -59,4 +63,4 @@ def test_the_exponent_is_that_of_the_moment_used(noise: Noise, p: float, bound_a
 )
 def test_every_family_with_noise_says_so(family) -> None:
     source = family.displacement_moment(np.zeros(family.dim), 1.0).source
-    assert source.endswith("at p = 1, by that at p = 2, which is no less")
+    assert source.endswith("at p = 1, bounded by the moment at p = 2, which is at least as large")
