@@ -329,6 +329,15 @@ class GradientSteps(RandomOperator):
         """A strong convexity constant mu of the mean loss (over the given batches, or over all rows).
 
         Batches whose probabilities depend on the position count equally.
+
+        Examples
+        --------
+        One row is flat in the direction that the other one curves; the mean of both losses is strongly convex:
+
+        >>> from contraction.families import GradientSteps, RidgeLoss
+        >>> steps = GradientSteps(RidgeLoss([[1.0, 0.0], [0.0, 3.0]], [0.0, 0.0], ridge=0.0), h=0.1, batches=[[0], [1]])
+        >>> steps.curvature[0], steps.mean_curvature
+        (0.0, 0.5)
         """
         if self.given is None:
             return float(self.loss.curvature(np.arange(self.rows))[0])

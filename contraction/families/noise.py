@@ -156,7 +156,17 @@ class Noise:
             return float(np.ldexp(norm, e))
 
     def bounding_exponent(self, p: float) -> float:
-        """Return the exponent whose moment is used at p: p itself, or a larger one, by Lyapunov's inequality."""
+        """Return the exponent whose moment is used at p: p itself, or a larger one, by Lyapunov's inequality.
+
+        Examples
+        --------
+        Mean and variance of this noise are declared, and E |epsilon| is bounded by its second moment:
+
+        >>> from contraction.families import FunctionNoise
+        >>> noise = FunctionNoise(lambda rng, size: rng.normal(0.0, 1.0, size), mean=0.0, variance=1.0)
+        >>> noise.bounding_exponent(1.0), noise.moment(1.0)
+        (2.0, 1.0)
+        """
         return p
 
     def moment_origin(self, p: float) -> Origin:
