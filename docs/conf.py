@@ -25,6 +25,7 @@ extensions = [
     "plain_docstrings",
     "play",
     "registry",
+    "short_navigation",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 templates_path = ["_templates"]  # pages of the reference have the short name as their title

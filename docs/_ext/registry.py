@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contraction.plots import gallery
+from contraction.plots.style import style
 from contraction.statements import all_statements
 from contraction.statements.machine_checked import proofs_of
 from contraction.statements.records import Statement
@@ -86,8 +87,11 @@ def draw_pictures(app: Sphinx) -> None:
     """Draw the pictures of the statements that are not there yet."""
     folder = Path(app.srcdir) / PICTURES
     names = dict.fromkeys(name for plots in PLOTS.values() for name in plots)
-    if lacking := [name for name in names if not (folder / f"{name}.png").exists()]:
-        gallery.draw_all(folder, lacking)
+    folder.mkdir(parents=True, exist_ok=True)
+    with style():
+        for name in names:
+            if not (folder / f"{name}.png").exists():
+                gallery.draw(name).savefig(folder / f"{name}.png")
 
 
 def _write(page: Path, text: str) -> None:
