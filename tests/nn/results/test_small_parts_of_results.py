@@ -88,10 +88,10 @@ def test_the_settings_are_readable_json_with_sorted_keys(tmp_path: Path) -> None
     text = (tmp_path / "run" / "experiment.json").read_text()
     assert text == json.dumps(settings, indent=1, sort_keys=True) + "\n"
     assert text.index('"a"') < text.index('"z"')
-    blocks.write_settings(tmp_path / "run", {**settings, "identity": "other"})  # the same decides: kept as it was
+    blocks.write_settings(tmp_path / "run", settings | {"identity": "other"})  # the same decides: kept as it was
     assert (tmp_path / "run" / "experiment.json").read_text() == text
     with pytest.raises(ValueError, match=r"experiment\.json describes another experiment; give another output folder"):
-        blocks.write_settings(tmp_path / "run", {**settings, "decides": {"z": 2, "a": [1, 2]}})
+        blocks.write_settings(tmp_path / "run", settings | {"decides": {"z": 2, "a": [1, 2]}})
 
 
 @pytest.mark.parametrize(

@@ -408,7 +408,7 @@ def test_features_are_hidden_units_on_the_second_half_of_the_images(monkeypatch:
     seen: list[Any] = []
 
     class Still:
-        def __init__(self, weights: list[torch.Tensor], *, lr: float) -> None:
+        def __init__(self, weights: list[Any], *, lr: float) -> None:
             self.weights, self.lr = weights, lr
 
         def zero_grad(self) -> None:
@@ -424,7 +424,7 @@ def test_features_are_hidden_units_on_the_second_half_of_the_images(monkeypatch:
 
     loss_of = torch.nn.functional.cross_entropy
 
-    def loss_while_it_counts(out: torch.Tensor, labels: torch.Tensor) -> Any:
+    def loss_while_it_counts(out: Any, labels: Any) -> Any:
         return loss_of(out, labels) if len(seen) < 2 else SimpleNamespace(backward=lambda: None)
 
     monkeypatch.setattr(problems, "load_dataset", lambda name, *, data_dir: data)

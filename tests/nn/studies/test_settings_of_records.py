@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -110,3 +111,18 @@ def test_condition_numbers_and_epsilons_are_those_of_the_record() -> None:
     study = load_study(study_path("quadratics", RESULTS))
     assert study["kappa"].tolist() == list(quadratics.KAPPAS)
     assert study["eps"].tolist() == list(quadratics.EPSILONS)
+
+
+def test_amplitudes_and_exponents_are_those_of_the_record() -> None:
+    """With as many steps and replicas as there were. At ε = 2.5e-5 Adam's amplitude is still on its way.
+
+    20,000 logarithms of numbers near 1 are added up: 1e-9 is more than their rounding.
+    """
+    study = load_study(study_path("quadratics", RESULTS))
+    place = study["eps"].tolist().index(2.5e-5)
+    assert quadratics.adam_amplitude(2.5e-5) == pytest.approx(study["amplitude"][place], rel=1e-6)
+    pair = np.stack([quadratics.heavy_ball(4 / 9, 1 / 9, curvature) for curvature in (1.0, 4.0)])
+    found = quadratics.top_exponent(pair)
+    recorded = study["exponent"][0], study["exponent_error"][0]
+    assert found == pytest.approx(recorded, rel=0, abs=1e-9)
+    assert study["sign_gap"] == quadratics.sign_parity(seeds=20) == 1.0
