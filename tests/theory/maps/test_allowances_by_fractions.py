@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction as F
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -158,7 +159,8 @@ def test_a_root_of_a_logarithm_grows_by_its_error_and_that_of_its_exponent(log: 
 
 
 def test_numbers_of_any_kind_as_fractions() -> None:
-    for x in (0.1, np.float32(0.1), np.float64(-0.3), np.longdouble(0.1), 3, F(1, 3)):
+    numbers: list[Any] = [0.1, np.float32(0.1), np.float64(-0.3), np.longdouble(0.1), 3, F(1, 3)]
+    for x in numbers:
         assert as_exact(x) == (F(x) if isinstance(x, int | float | F) else F(*x.as_integer_ratio()))
     with mpmath.workdps(40):
         tenth = mpmath.mpf(1) / 10

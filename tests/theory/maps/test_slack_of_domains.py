@@ -21,6 +21,7 @@ from contraction.maps.domains import (
     as_domain,
 )
 
+rotated: Any = RotatedBox  # which takes lists as well
 WIDE = 30.0  # the largest coordinate of the points that are tested
 SLACK = 2.0**-40 * (1 + WIDE)
 BASIS = np.array([[2.0, 0.0], [1.0, 4.0]])  # its inverse [[1/2, 0], [-1/8, 1/4]] has the row sums 1/2 and 3/8
@@ -33,9 +34,9 @@ EDGES: dict[str, tuple[Domain, list[float], list[float]]] = {
     "second coordinate": (Box([-50.0, -1.0], [50.0, 2.0]), [WIDE, 2.0], [0.0, 1.0]),
     "one number for all": (Box(-50.0, 2.0), [-WIDE, 2.0], [0.0, 1.0]),
     "half-bounded": (Box([-np.inf, -50.0], [2.0, np.inf]), [2.0, WIDE], [1.0, 0.0]),
-    "rotated box": (RotatedBox([28.0, 9.0], [1.0, 10.0], BASIS), [WIDE, 10.0], [1.0, 0.5]),
-    "rotated box below": (RotatedBox([32.0, 11.0], [1.0, 10.0], BASIS), [WIDE, 10.0], [-1.0, -0.5]),
-    "rotated box, second": (RotatedBox([WIDE, 9.0], [10.0, 2.0], BASIS), [WIDE, 17.0], [0.0, 2.0]),
+    "rotated box": (rotated([28.0, 9.0], [1.0, 10.0], BASIS), [WIDE, 10.0], [1.0, 0.5]),
+    "rotated box below": (rotated([32.0, 11.0], [1.0, 10.0], BASIS), [WIDE, 10.0], [-1.0, -0.5]),
+    "rotated box, second": (rotated([WIDE, 9.0], [10.0, 2.0], BASIS), [WIDE, 17.0], [0.0, 2.0]),
     "ball": (Ball([WIDE, 1.0], 5.0), [WIDE, 6.0], [0.0, 1.0]),
     "half-space": (HalfSpace(NORMAL, -130.0), [-10.0, 7.0, 25.0], [-7 / 5 * 3 / 5, 0.0, 7 / 5 * 4 / 5]),
 }
@@ -114,7 +115,7 @@ def test_every_other_point_of_a_box_is_anywhere_in_it_and_the_rest_is_near_the_s
 
 
 def test_points_of_a_rotated_box_are_inside_and_on_faces_by_turns() -> None:
-    box = RotatedBox([5.0, -1.0, 0.0], [1.0, 2.0, 3.0], np.array([[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [1.0, 0.0, 1.0]]))
+    box = rotated([5.0, -1.0, 0.0], [1.0, 2.0, 3.0], np.array([[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [1.0, 0.0, 1.0]]))
     x = box.points(np.random.default_rng(3), np.zeros(3), 1000)
     u = box.coordinates(x) / box.radii
     on = np.isclose(np.abs(u), 1, rtol=0, atol=1e-12)
@@ -130,9 +131,9 @@ def test_points_of_a_rotated_box_are_inside_and_on_faces_by_turns() -> None:
 
 
 def test_coordinates_are_those_along_the_basis() -> None:
-    box = RotatedBox([1.0, -2.0], [1.0, 1.0], BASIS)
+    box = rotated([1.0, -2.0], [1.0, 1.0], BASIS)
     assert box.coordinates(np.array([[1.0, -2.0], [3.0, -1.0], [1.0, 2.0]])).tolist() == [[0, 0], [1, 0], [0, 1]]
-    assert RotatedBox([1.0], [2.0]).basis.tolist() == [[1.0]]
+    assert rotated([1.0], [2.0]).basis.tolist() == [[1.0]]
 
 
 def test_points_in_a_ball_are_kept_and_points_beyond_it_are_moved_into_it_along_their_direction() -> None:
@@ -213,15 +214,15 @@ def test_points_of_a_function_have_the_shape_that_was_asked_for(shape: tuple[int
         (lambda: Box([0.0, 1.0], [1.0]), "must have one shape"),
         (lambda: Box([0.0, 1.0], [1.0, 1.0]), "needs low < high"),
         (lambda: Box(2.0, [3.0, 1.0]), "needs low < high"),
-        (lambda: RotatedBox([[0.0]], [[1.0]]), r"shape \(d,\)"),
-        (lambda: RotatedBox([0.0, 1.0], [1.0]), r"shape \(d,\)"),
-        (lambda: RotatedBox([0.0, 1.0], [1.0, 1.0], np.eye(3)), r"must have shape \(2, 2\)"),
-        (lambda: RotatedBox([0.0, np.nan], [1.0, 1.0]), "finite entries"),
-        (lambda: RotatedBox([0.0, 1.0], [1.0, np.inf]), "finite entries"),
-        (lambda: RotatedBox([0.0, 1.0], [1.0, 1.0], [[1.0, np.nan], [0.0, 1.0]]), "finite entries"),
-        (lambda: RotatedBox([0.0, 1.0], [2.0, 0.0]), r"must be positive, got 0\.0"),
-        (lambda: RotatedBox([0.0, 1.0], [-2.0, 1.0]), r"must be positive, got -2\.0"),
-        (lambda: RotatedBox([0.0, 1.0], [1.0, 1.0], [[1.0, 2.0], [2.0, 4.0]]), "singular"),
+        (lambda: rotated([[0.0]], [[1.0]]), r"shape \(d,\)"),
+        (lambda: rotated([0.0, 1.0], [1.0]), r"shape \(d,\)"),
+        (lambda: rotated([0.0, 1.0], [1.0, 1.0], np.eye(3)), r"must have shape \(2, 2\)"),
+        (lambda: rotated([0.0, np.nan], [1.0, 1.0]), "finite entries"),
+        (lambda: rotated([0.0, 1.0], [1.0, np.inf]), "finite entries"),
+        (lambda: rotated([0.0, 1.0], [1.0, 1.0], [[1.0, np.nan], [0.0, 1.0]]), "finite entries"),
+        (lambda: rotated([0.0, 1.0], [2.0, 0.0]), r"must be positive, got 0\.0"),
+        (lambda: rotated([0.0, 1.0], [-2.0, 1.0]), r"must be positive, got -2\.0"),
+        (lambda: rotated([0.0, 1.0], [1.0, 1.0], [[1.0, 2.0], [2.0, 4.0]]), "singular"),
         (lambda: Ball([0.0, np.inf], 1.0), "finite entries"),
         (lambda: Ball([0.0, 0.0], 0.0), "radius of a ball"),
         (lambda: HalfSpace([0.0, np.nan]), "finite entries"),
