@@ -10,7 +10,7 @@ import random
 import sys
 import sysconfig
 import types
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from nn_experiments.training.reachable import global_names
-from nn_experiments.training.structure import own_attributes, structure
+from nn_experiments.training.reachable import attribute_names, global_names, imported_modules
+from nn_experiments.training.structure import kept_on, own_attributes, structure
 from nn_experiments.training.trees import bytes_of
 
 __all__ = ["Fingerprint", "fingerprint"]
@@ -34,9 +34,10 @@ _OURS = ("nn_experiments", "contraction")
 class Fingerprint:
     """A hash of an object and of everything that can be reached from it.
 
-    Functions are hashed by their compiled code, with their default values, closures and the globals that they read;
-    torch modules by their class, parameters, buffers and attributes; objects of libraries by their names. An object
-    with a method ``describe()`` is hashed by its class and what the method returns.
+    Functions are hashed by their compiled code, with their default values, closures and the globals that they read; of
+    a module of the user they read what their code names. Modules of torch are hashed by their class, parameters,
+    buffers, hooks and attributes; objects of libraries by their names. An object with a method ``describe()`` is hashed
+    by its class and what the method returns.
 
     Parameters
     ----------
@@ -64,8 +65,10 @@ class Fingerprint:
         """Add an object, which is called ``path`` in messages; return self."""
         if isinstance(obj, Enum):
             self._put("enum", type(obj).__qualname__, obj.name)
+            self.add(obj.value, f"{path}.value")
         elif isinstance(obj, _PLAIN):
             self._put("value", type(obj).__name__, repr(obj))
+            self._of_user(obj, path)
         elif isinstance(obj, np.generic):
             self._put("scalar", str(obj.dtype), repr(obj.item()))
         elif id(obj) in self._seen:
@@ -93,11 +96,24 @@ class Fingerprint:
         for kinds, add in _KINDS:
             if isinstance(obj, kinds):
                 add(self, obj, path)
+                if kinds in _CONTAINERS:
+                    self._of_user(obj, path)
                 return
         if hasattr(obj, "__dict__") and not isinstance(obj, _ONE_WAY):
             self._object(obj, path)
         else:
             self.unknown.append(f"{path} (a {_name(type(obj))})")
+
+    def _of_user(self, obj: object, path: str) -> None:
+        """Add what an object of a user's own kind of number, text or container has besides its value."""
+        kind = type(obj)
+        if _of_library(kind.__module__):
+            return
+        self._put("own kind")
+        self.add(kind, path)
+        for name, value in own_attributes(obj).items():
+            self._put(name)
+            self.add(value, f"{path}.{name}")
 
     def _array(self, obj: np.ndarray, path: str) -> None:
         self._put("array", str(obj.dtype), str(obj.shape))
@@ -108,11 +124,16 @@ class Fingerprint:
 
     def _mapping(self, obj: Mapping, path: str) -> None:
         self._put("mapping", str(len(obj)))
+        if isinstance(obj, defaultdict) and obj.default_factory is not None:
+            self._put("default")
+            self.add(obj.default_factory, f"{path}.default_factory")
         for key, value in sorted(obj.items(), key=lambda item: str(item[0])):
             self.add(key, path).add(value, f"{path}[{key!r}]")
 
     def _sequence(self, obj: Sequence, path: str) -> None:
         self._put("sequence", str(len(obj)))
+        if isinstance(obj, deque) and obj.maxlen is not None:
+            self._put("at most", str(obj.maxlen))
         for k, value in enumerate(obj):
             self.add(value, f"{path}[{k}]")
 
@@ -127,6 +148,23 @@ class Fingerprint:
 
     def _module(self, obj: types.ModuleType, path: str) -> None:
         self._put("module", obj.__name__)
+        if not _of_library(obj.__name__):  # kept in an attribute, say: no code says what is read of it
+            names = [name for name in sorted(vars(obj)) if not name.startswith("__")]
+            self._put(*names)
+            for name in names:
+                if not isinstance(value := vars(obj)[name], types.ModuleType):
+                    self.add(value, f"{path}.{name}")
+
+    def _variable(self, value: object, code: types.CodeType, path: str) -> None:
+        """Add a variable that a function's code reads: of a module of the user, what the code names in it."""
+        if not isinstance(value, types.ModuleType) or _of_library(value.__name__):
+            self.add(value, path)
+            return
+        self._put("module", value.__name__)
+        for name in sorted(attribute_names(code) & vars(value).keys()):
+            if not name.startswith("__"):
+                self._put(name)
+                self._variable(vars(value)[name], code, f"{path}.{name}")
 
     def _partial(self, obj: functools.partial, path: str) -> None:
         self._put("partial")
@@ -154,6 +192,8 @@ class Fingerprint:
             self.unknown.append(f"{path} (a tensor of layout {obj.layout})")
             return
         self._put("tensor", str(obj.dtype), str(tuple(obj.shape)), bytes_of(obj))
+        if kept := kept_on(obj):
+            self.add(kept, path)
 
     def _function(self, function: types.FunctionType, path: str) -> None:
         if _of_library(function.__module__):
@@ -164,22 +204,29 @@ class Fingerprint:
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
             where = f"{path} (closure variable {name})"
             try:
-                self.add(cell.cell_contents, where)
+                self._variable(cell.cell_contents, function.__code__, where)
             except ValueError:  # not assigned yet
                 self.unknown.append(where)
         for name in sorted(global_names(function.__code__)):
             if name in function.__globals__:
                 self._put(name)
-                self.add(function.__globals__[name], f"{path} (global variable {name})")
+                self._variable(function.__globals__[name], function.__code__, f"{path} (global variable {name})")
+        for module in imported_modules(function):
+            if not _of_library(module.__name__):
+                self._variable(module, function.__code__, f"{path} (imported module {module.__name__})")
 
     def _code(self, code: types.CodeType, path: str) -> None:
         self._put("code", code.co_code, *code.co_names, *code.co_varnames, *code.co_freevars)
+        kinds = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+        self._put(*map(str, kinds), code.co_exceptiontable)
         for constant in code.co_consts:
             self.add(constant, path)
 
     def _class(self, kind: type, path: str) -> None:
         self._put("class", _name(kind))
         if not _of_library(kind.__module__):
+            if not _of_library(type(kind).__module__):
+                self.add(type(kind), f"{path} (the class of {kind.__name__})")
             for base in kind.__bases__:
                 self.add(base, path)
             for name, value in sorted(vars(kind).items()):
@@ -191,6 +238,8 @@ class Fingerprint:
                         self.add(part, f"{path} ({kind.__name__}.{name})")
 
     def _object(self, obj: object, path: str) -> None:
+        if hidden := _hides(type(obj)):
+            self.unknown.append(f"{path} (a {_name(type(obj))}, which is a {hidden.__name__})")
         self._put("object")
         self.add(type(obj), path)
         if isinstance(obj, nn.Module):
@@ -213,6 +262,10 @@ _ONE_WAY = (
     np.random.Generator,
     np.random.RandomState,
 )
+#: Kinds of `_KINDS` that may have attributes besides their entries.
+_CONTAINERS = (Mapping, (list, tuple, deque), (set, frozenset), np.ndarray, torch.Tensor)
+#: Classes in C whose objects keep all that they have in attributes.
+_OPEN = (object, types.SimpleNamespace, functools._lru_cache_wrapper, staticmethod, classmethod, property)
 _OF_CLASSES = ("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__")
 
 
@@ -237,6 +290,12 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Callable[[Fingerprint, Any, str], N
     (type, Fingerprint._class),
     (torch.optim.Optimizer, Fingerprint._optimizer),
 )
+
+
+def _hides(kind: type) -> type | None:
+    """Return the class in C, such as bytearray, whose objects have more than attributes, of which a class is made."""
+    in_c = (base for base in kind.__mro__ if not base.__flags__ & 1 << 9)  # Py_TPFLAGS_HEAPTYPE
+    return next((base for base in in_c if base not in _OPEN), None)
 
 
 def _name(kind: type) -> str:

@@ -155,12 +155,7 @@ class LoopStep(OwnLoopStep):
 
     def describe(self) -> dict[str, object]:
         """Return everything that the step depends on, but for the seed of its frozen randomness."""
-        return {
-            "model": structure(self.model),
-            "function": self.loop.loss,
-            "optimizer": self.loop.optimizer,
-            "randomness": self.loop.frozen,
-        }
+        return {"model": structure(self.model), "function": self.loop.loss, **self.loop.describe()}
 
 
 def from_loop(

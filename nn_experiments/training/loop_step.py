@@ -80,12 +80,7 @@ class OwnLoopStep(TorchOptimizerStep):
 
     def describe(self) -> dict[str, object]:
         """Return everything that the step depends on, but for the seed of its frozen randomness."""
-        described: dict[str, object] = {
-            "model": structure(self.model),
-            "loss": self.loss,
-            "optimizer": self.loop.optimizer,
-            "randomness": self.loop.frozen,
-        }
+        described = {"model": structure(self.model), "loss": self.loss, **self.loop.describe()}
         if not self.loop.schedule.constant:
             described["schedule"] = self.loop.schedule.describe()
         if self.loop.transform is not None:

@@ -20,6 +20,7 @@ from nn_experiments.training.dropout import FrozenDropout, frozen_randomness, re
 from nn_experiments.training.kept_attributes import kept_attributes
 from nn_experiments.training.optimizer_slots import read_slots, write_slots
 from nn_experiments.training.optimizers import Schedule
+from nn_experiments.training.own_loop_reasons import hooks_of_all
 from nn_experiments.training.refusals import check_requires_grad
 from nn_experiments.training.scalar_loss import Criterion, trainable
 from nn_experiments.training.step import State
@@ -134,6 +135,19 @@ class OwnLoop:
                         f"the optimizer's {key}{where} was {before} when the training step was made of it, and is "
                         f"{now} now, which the step does not know. Call from_torch again for {now}, or set it back"
                     )
+
+    def describe(self) -> dict[str, object]:
+        """Return what a step depends on besides module, loss and transform, for the identity of a run."""
+        names = {id(p): name for name, p in self.parameters.items()}
+        described: dict[str, object] = {"optimizer": self.optimizer, "randomness": self.frozen}
+        if len(self.options) > 1:
+            groups = self.optimizer.param_groups
+            described["groups"] = [[names.get(id(p), "") for p in group["params"]] for group in groups]
+        if self.first:
+            described["state"] = {names.get(id(key), str(key)): slots for key, slots in self.first.items()}
+        if hooks := hooks_of_all():
+            described["hooks"] = hooks
+        return described
 
     def start(self) -> State:
         """Return the state before the first step, a copy of the module's current tensors."""

@@ -9,13 +9,13 @@ import types
 import torch
 from torch import nn
 
-from nn_experiments.training.reachable import attributes, methods, reachable, reaches
+from nn_experiments.training.reachable import OF_PARAMETERS, attributes, methods, reachable, reaches
 
-__all__ = ["hook_of", "why_own_loop"]
+__all__ = ["hook_of", "hooks_of_all", "why_own_loop"]
 
 _OF_MODULES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _GLOBAL = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks", "_global_backward_pre_hooks")
-_OF_PARAMETERS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+_GLOBAL_OF_OPTIMIZERS = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
 _OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 
 
@@ -35,9 +35,27 @@ def hook_of(model: nn.Module) -> str | None:
         if any(getattr(module, key, None) for key in _OF_MODULES):
             return f"the submodule {name} has a hook" if name else "the module has a hook"
     for name, parameter in model.named_parameters():
-        if any(getattr(parameter, key, None) for key in _OF_PARAMETERS):
+        if any(getattr(parameter, key, None) for key in OF_PARAMETERS):
             return f"the parameter {name} has a hook"
     return None
+
+
+def hooks_of_all() -> dict[str, list[object]]:
+    """Return the hooks that are there for all modules or for all optimizers, by where torch keeps them.
+
+    Examples
+    --------
+    >>> handle = nn.modules.module.register_module_forward_hook(lambda module, inputs, outputs: None)
+    >>> list(hooks_of_all())
+    ['_global_forward_hooks']
+    >>> handle.remove()
+    >>> hooks_of_all()
+    {}
+    """
+    places = [(nn.modules.module, key) for key in _GLOBAL]
+    places += [(sys.modules[torch.optim.Optimizer.__module__], key) for key in _GLOBAL_OF_OPTIMIZERS]
+    hooks = {key: list((getattr(module, key, None) or {}).values()) for module, key in places}
+    return {key: several for key, several in hooks.items() if several}
 
 
 def why_own_loop(model: nn.Module, loss: object, optimizer: torch.optim.Optimizer) -> str | None:
@@ -66,8 +84,7 @@ def why_own_loop(model: nn.Module, loss: object, optimizer: torch.optim.Optimize
 def _hook_of_optimizer(optimizer: torch.optim.Optimizer) -> str | None:
     if any(getattr(optimizer, key, None) for key in _OF_OPTIMIZERS) or "step" in vars(optimizer):
         return "the optimizer has a hook"
-    of_all = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
-    if any(getattr(sys.modules[torch.optim.Optimizer.__module__], key, None) for key in of_all):
+    if any(getattr(sys.modules[torch.optim.Optimizer.__module__], key, None) for key in _GLOBAL_OF_OPTIMIZERS):
         return "there is a hook for all optimizers"
     return None
 

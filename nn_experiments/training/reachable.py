@@ -22,9 +22,12 @@ __all__ = [
     "CACHED",
     "ITERATORS",
     "LIMIT",
+    "OF_PARAMETERS",
+    "attribute_names",
     "attributes",
     "global_names",
     "has_own_attributes",
+    "imported_modules",
     "methods",
     "reachable",
     "reaches",
@@ -65,6 +68,8 @@ ITERATORS = (
     *(type(iter(one)) for one in ((), [], {}, {}.values(), {}.items(), set(), range(0), "")),
     *(enumerate, zip, map, filter, reversed),
 )
+#: Where a parameter keeps its hooks.
+OF_PARAMETERS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 #: In a path, between a function with a cache and the argument of a cached value.
 CACHED = " cached["
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
@@ -248,13 +253,28 @@ def _of_function(path: str, function: types.FunctionType) -> Iterator[tuple[str,
         part = function.__globals__.get(name)
         if part is not None:
             yield from _named(f"{path} (global variable {name})", part, function.__code__)
+    for part in imported_modules(function):
+        yield from _named(f"{path} (imported module {part.__name__})", part, function.__code__)
+
+
+def imported_modules(function: types.FunctionType) -> Iterator[types.ModuleType]:
+    """Yield the modules that a function, or a function in it, imports when it is called, as far as they are loaded.
+
+    Examples
+    --------
+    >>> def power(x):
+    ...     import math
+    ...     return math.exp(x)
+    >>> [module.__name__ for module in imported_modules(power)]
+    ['math']
+    """
     package = function.__globals__.get("__package__") or ""
     for level, name in sorted(_imports(function.__code__)):
         with contextlib.suppress(ImportError, ValueError):
             full = importlib.util.resolve_name("." * level + name, package)
             for module in dict.fromkeys((full.partition(".")[0], full)):
                 if (part := sys.modules.get(module)) is not None:
-                    yield from _named(f"{path} (imported module {module})", part, function.__code__)
+                    yield part
 
 
 def _named(path: str, value: object, code: types.CodeType, depth: int = 3) -> Iterator[tuple[str, object]]:
@@ -262,14 +282,14 @@ def _named(path: str, value: object, code: types.CodeType, depth: int = 3) -> It
     if not isinstance(value, types.ModuleType):
         yield path, value
     elif depth and _is_own(value):
-        for key in sorted(_attribute_names(code) & vars(value).keys()):
+        for key in sorted(attribute_names(code) & vars(value).keys()):
             yield from _named(f"{path}.{key}", vars(value)[key], code, depth - 1)
 
 
 @functools.lru_cache(maxsize=4096)
-def _attribute_names(code: types.CodeType) -> frozenset[str]:
+def attribute_names(code: types.CodeType) -> frozenset[str]:
     """Return the names of all attributes and global variables in a function's code, and that of functions in it."""
-    inner = (_attribute_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    inner = (attribute_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
     return frozenset(code.co_names).union(*inner)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
-from nn_experiments.training.reachable import attributes
+from nn_experiments.training.reachable import OF_PARAMETERS, attributes
 
-__all__ = ["own_attributes", "structure"]
+__all__ = ["kept_on", "own_attributes", "structure"]
 
 
 def own_attributes(owner: object) -> dict[str, object]:
@@ -20,6 +21,25 @@ def own_attributes(owner: object) -> dict[str, object]:
     }
 
 
+def kept_on(tensor: torch.Tensor) -> dict[str, object]:
+    """Return the attributes and the hooks of a tensor, by name; most have none.
+
+    Examples
+    --------
+    >>> weight = nn.Parameter(torch.ones(2))
+    >>> kept_on(weight)
+    {}
+    >>> handle = weight.register_hook(lambda slope: slope.clamp(-1, 1))
+    >>> list(kept_on(weight))
+    ['_backward_hooks']
+    """
+    kept: dict[str, object] = dict(sorted(vars(tensor).items()))
+    for name in OF_PARAMETERS:
+        if hooks := getattr(tensor, name, None):
+            kept[name] = list(hooks.values())
+    return kept
+
+
 def structure(model: nn.Module) -> dict[str, dict[str, object]]:
     """Return the structure of a module, by the names of its submodules, without the values of its tensors.
 
@@ -31,6 +51,7 @@ def structure(model: nn.Module) -> dict[str, dict[str, object]]:
     described: dict[str, dict[str, object]] = {}
     for name, module in model.named_modules():
         tensors = {**module._parameters, **module._buffers}
+        kept = {key: kept_on(value) for key, value in tensors.items() if value is not None}
         described[name] = {
             "class": type(module),
             "training": module.training,
@@ -39,5 +60,6 @@ def structure(model: nn.Module) -> dict[str, dict[str, object]]:
                 for key, value in tensors.items()
             },
             "attributes": {key: value for key, value in own_attributes(module).items() if value is not module},
+            **{f"kept on {key}": value for key, value in kept.items() if value},
         }
     return described

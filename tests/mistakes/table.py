@@ -364,7 +364,7 @@ MISTAKES = (
     Mistake(
         "an identity that forgets what a function's closure holds",
         "nn_experiments/runs/fingerprint.py",
-        "self.add(cell.cell_contents, where)",
+        "self._variable(cell.cell_contents, function.__code__, where)",
         "str(cell.cell_contents)",
         "tests/nn/runs/test_network_identity.py::test_fingerprints_tell_code_and_data_apart",
     ),

@@ -9,7 +9,10 @@ import io
 import json
 import logging
 import random
-from collections import OrderedDict, deque
+import sys
+import types
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +59,7 @@ WORDS: dict[str, tuple[Any, tuple[str | bytes, ...]]] = {
     "a number": (0.1, ("value", "float", "0.1")),
     "a text of 300 letters": ("a" * 300, ("value", "str", repr("a" * 300))),
     "a type of numbers": (torch.float32, ("value", "dtype", "torch.float32")),
-    "an enumeration": (Colour.RED, ("enum", "Colour", "RED")),
+    "an enumeration": (Colour.RED, ("enum", "Colour", "RED", *ONE)),
     "a number of NumPy": (np.float32(0.5), ("scalar", "float32", "0.5")),
     "a list": ([1, 2], ("sequence", "2", *ONE, *TWO)),
     "a tuple": ((1, 2), ("sequence", "2", *ONE, *TWO)),
@@ -223,3 +226,98 @@ def test_things_are_added_one_after_the_other() -> None:
     one = Fingerprint().add(1, "first").add([2], "second")
     assert one.digest == digest(*ONE, "sequence", "1", *TWO)
     assert one.digest != Fingerprint().add([2], "second").add(1, "first").digest
+
+
+class Numbers(list):
+    """A list that may have attributes."""
+
+
+class Rate(float):
+    """A number that may have attributes."""
+
+
+class Bytes(bytearray):
+    """Bytes, which no attribute holds."""
+
+
+def with_attribute(thing: Any, value: int) -> Any:
+    thing.scale = value
+    return thing
+
+
+def colour(value: int) -> object:
+    class Colour(enum.Enum):
+        RED = value
+
+    return Colour.RED
+
+
+def of_metaclass(value: int) -> type:
+    class Meta(type):
+        def __call__(cls, *arguments: object) -> object:
+            return value
+
+    return Meta("Made", (), {})
+
+
+def clamped(most: float) -> nn.Parameter:
+    weight = nn.Parameter(torch.ones(2))
+    weight.register_hook(lambda slope: slope.clamp(-most, most))
+    return weight
+
+
+def function_of(code: str, **variables: object) -> Callable:
+    exec(code, variables)
+    return variables["f"]  # type: ignore[return-value]
+
+
+#: What differs -> a function of a number that returns two different things for 2 and 3.
+TWO_THINGS: dict[str, Callable[[int], object]] = {
+    "the value of an enumeration": colour,
+    "the attribute of a list": lambda k: with_attribute(Numbers([1]), k),
+    "the attribute of a number": lambda k: with_attribute(Rate(1.0), k),
+    "the class of a class": of_metaclass,
+    "the hook of a parameter": clamped,
+    "the attribute of a tensor": lambda k: with_attribute(torch.ones(1), k),
+    "the factory of a dictionary": lambda k: defaultdict(int if k == 2 else list),
+    "the length of a queue": lambda k: deque([1], maxlen=k),
+    "the arguments of a function": lambda k: function_of(f"def f({'*' * (k - 1)}x): return x"),
+}
+
+
+@pytest.mark.parametrize("name", TWO_THINGS)
+def test_things_of_a_users_own_kind_are_told_apart(name: str) -> None:
+    make = TWO_THINGS[name]
+    assert fingerprint(make(2), "it") == fingerprint(make(2), "it") != fingerprint(make(3), "it")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import own_helpers\ndef f(x): return own_helpers.scale(x)",
+        "import own_helpers\ndef f(x): return own_helpers.inner.scale(x)",
+        "def f(x):\n    import own_helpers\n    return own_helpers.scale(x)",
+        "def f(x):\n    from own_helpers import scale\n    return scale(x)",
+        "def outer():\n    import own_helpers\n    return lambda x: own_helpers.scale(x)\nf = outer()",
+        "import own_helpers\nclass A: pass\nf = A()\nf.helpers = own_helpers",
+    ],
+)
+def test_what_a_function_reads_in_a_module_of_the_user_counts(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it does not read there does not, unless the module itself is kept somewhere."""
+
+    def of(by: int, other: int) -> str:
+        helpers, inner = types.ModuleType("own_helpers"), types.ModuleType("own_helpers.inner")
+        for module in (helpers, inner):
+            exec(f"def scale(x): return {by} * x\nother = {other}", vars(module))
+        helpers.inner = inner  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "own_helpers", helpers)
+        return fingerprint(function_of(code), "it")
+
+    assert of(2, 1) == of(2, 1) != of(3, 1)
+    assert (of(2, 1) == of(2, 2)) == ("f.helpers" not in code)
+
+
+def test_an_object_that_is_more_than_its_attributes_is_named() -> None:
+    found: list[str] = []
+    fingerprint(Bytes(b"a"), "it", unknown=found.append)
+    assert found == [f"it (a {HERE}.Bytes, which is a bytearray)"]

@@ -49,6 +49,53 @@ def test_an_identity_is_what_decides_the_numbers(tmp_path: Path) -> None:
     assert len(roots(tmp_path)) == 1 + len(others)
 
 
+def of_hook(most: float) -> tuple:
+    """Return a step whose gradients are clamped, which their size decides: the first steps may not show it."""
+    small = Small()
+    small.model[0].weight.register_hook(lambda slope: slope.clamp(-most, most))
+    return nne.from_torch(small.model, MSE, torch.optim.SGD(small.model.parameters(), lr=0.1), form="loop")
+
+
+def of_groups(swapped: float) -> tuple:
+    small = Small()
+    weights, biases = ([p for p in small.model.parameters() if p.ndim == axes] for axes in (2, 1))
+    first, second = (biases, weights) if swapped else (weights, biases)
+    optimizer = torch.optim.SGD([{"params": first, "lr": 0.1}, {"params": second, "lr": 0.2}])
+    return nne.from_torch(small.model, MSE, optimizer, form="loop")
+
+
+def of_hook_of_all(most: float) -> tuple:
+    small = Small()
+    return nne.from_torch(small.model, MSE, torch.optim.SGD(small.model.parameters(), lr=0.1), form="loop")
+
+
+class Kept(torch.optim.SGD):
+    """An optimizer with something in its state before the first step."""
+
+    def __init__(self, parameters: list, at_first: float) -> None:
+        super().__init__(parameters, lr=0.1)
+        self.state[parameters[0]]["least"] = torch.tensor(at_first)
+
+
+def of_state(at_first: float) -> tuple:
+    small = Small()
+    return nne.from_torch(small.model, MSE, Kept(list(small.model.parameters()), at_first), form="loop")
+
+
+@pytest.mark.parametrize("make", [of_hook, of_groups, of_state, of_hook_of_all])
+def test_what_an_own_loop_uses_besides_the_module_is_a_part_of_the_identity(make) -> None:
+    small, found = Small(), []
+    for value in (0.0, 0.0, 100.0):
+        step, state = make(value)
+        hook = torch.nn.modules.module.register_module_forward_hook(lambda module, inputs, outputs, v=value: None)
+        if make is not of_hook_of_all:
+            hook.remove()
+        network = own.Network(step, small.batches, state, check_measurement("measure", small.measure))
+        found.append(network.decides({}))
+        hook.remove()
+    assert found[0] == found[1] != found[2]
+
+
 def test_what_cannot_be_told_apart_is_not_continued(tmp_path: Path) -> None:
     own = Small()
     draws = np.random.default_rng(0)
