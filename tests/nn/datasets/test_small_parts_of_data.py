@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nn_experiments.datasets import NAMES, load_dataset, sources, stand_in, synthetic
+from nn_experiments.datasets import NAMES, load_dataset, sources, stand_in, subset, synthetic
 from nn_experiments.datasets.dataset import Dataset, canonical_order, fingerprint_of, from_images
 from nn_experiments.datasets.errors import DataError, missing_text
 
@@ -210,3 +210,70 @@ def test_idx_files_are_all_four_or_none(tmp_path: Path) -> None:
     found = sources._idx(tmp_path)
     assert found is not None
     assert [int(array[0]) for part in found for array in part] == [0, 1, 2, 3]
+
+
+def rows(count: int, *chosen: int) -> dict[str, Any]:
+    """Return some of so many images in canonical order, with their labels and positions."""
+    pixels, labels = images(count, 2, 2, 1), np.arange(count) % 3
+    order = canonical_order(pixels, labels)
+    places = np.array(chosen, int)
+    return {"positions": places, "images": pixels[order][places], "labels": labels[order][places], "count": count}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "change", "good"),
+    [
+        ((0,), {}, True),  # one image
+        ((), {}, False),
+        ((0, 1, 2, 3, 4), {}, True),
+        ((4,), {}, True),
+        ((4,), {"count": 4}, False),  # it is beyond the end
+        ((4,), {"count": 5}, True),
+        ((0, 2), {"positions": np.array([2, 2])}, False),
+        ((0, 2), {"positions": np.array([-1, 2])}, False),
+        ((0, 2), {"positions": np.array([0, 1, 2])}, False),
+        ((0, 2), {"labels": np.array([0])}, False),
+        ((0, 2), {"images": images(2, 2, 2, 1).astype(np.int16)}, False),
+        ((0, 2), {"images": images(2, 2, 2)}, False),
+        ((0, 2, 4), {"positions": np.array([0, 1, 4])}, True),  # which ones they are in the whole set is not known
+    ],
+)
+def test_a_subset_has_increasing_positions_and_images_in_canonical_order(
+    chosen: tuple[int, ...], change: dict[str, Any], good: bool
+) -> None:
+    assert subset._is_subset(**(rows(5, *chosen) | change), classes=3) is good
+
+
+def test_images_in_another_order_and_labels_beyond_the_classes_are_no_subset() -> None:
+    whole = rows(5, 0, 2, 4)
+    assert subset._is_subset(**whole, classes=int(whole["labels"].max()) + 1)
+    assert not subset._is_subset(**whole, classes=int(whole["labels"].max()))
+    turned = {name: whole[name][::-1] for name in ("images", "labels")}
+    assert not subset._is_subset(**(whole | turned), classes=3)
+    twins = {"images": np.repeat(whole["images"][:1], 3, 0), "labels": np.array([1, 1, 2])}
+    assert subset._is_subset(**(whole | twins), classes=3)
+    assert not subset._is_subset(**(whole | twins | {"labels": np.array([1, 2, 1])}), classes=3)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "named"),
+    [
+        (3, "image 3"),
+        (np.array([1, 0, 4]), "image 0 and 1 more"),
+        (np.array([[0, 1], [2, 5]]), "image 0 and 2 more"),
+        (slice(0, 2), "image 0"),
+        ([6], "image 6"),
+        (np.array([7]), "image 7"),
+    ],
+    ids=str,
+)
+def test_the_first_row_that_is_not_held_is_named_and_the_others_are_counted(wanted: Any, named: str) -> None:
+    """Rows 1 and 4 of eight are held where one of them is asked for; here row 4 is the only one of two."""
+    held = subset.Rows(np.array([10, 40]), np.array([1, 4]), 8, holds="the file holds 2 of 8", purpose="a run")
+    if isinstance(wanted, np.ndarray) and wanted.ndim == 1 and len(wanted) == 3:
+        assert held[np.array([4, 1, 1])].tolist() == [40, 10, 10]
+        held = subset.Rows(np.array([10]), np.array([1]), 8, holds="the file holds 2 of 8", purpose="a run")
+    with pytest.raises(DataError, match=f"^the file holds 2 of 8 and not {named}; it was written for a run. Write"):
+        held[wanted]
+    with pytest.raises(DataError, match=f"and not {named};"):
+        held.require(wanted)

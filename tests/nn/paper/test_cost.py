@@ -70,6 +70,16 @@ def test_steps_of_appendix_d_cost_several_and_measures_of_their_own() -> None:
     assert seconds == pytest.approx(2 * (4 * (1 + price) * step + count * evaluation), rel=1e-12)
 
 
+@pytest.mark.parametrize(("batch", "fraction"), [(255, 0.4), (256, 0.9), (257, 0.9)])
+def test_batches_of_256_items_are_as_near_to_the_peak_as_evaluation(batch: int, fraction: float) -> None:
+    experiment = dataclasses.replace(EXPERIMENTS["regression-square"], batch_size=batch)
+    figure = small(orders=("forward",), baselines=(), diagnostics_every=0)
+    flops, speed = flops_per_item(experiment), 1e9
+    step = OVERHEAD + 3 * flops * batch / (fraction * speed)
+    right = 2 * (4 * step + 3 * flops * 201 / (0.9 * speed))
+    assert figure_seconds(figure, experiment, speed)[1] == pytest.approx(right, rel=1e-12)
+
+
 @pytest.mark.parametrize(("c", "beginnings"), [(2, 2 + 2), (3, 3 + 6 + 6), (4, 4 + 12 + 24 + 24)])
 def test_measures_of_parts_take_a_gradient_at_every_beginning_of_an_order(c: int, beginnings: int) -> None:
     expected = 2 * (beginnings / c - 1 + curve_names.parse("regularised-1").price)

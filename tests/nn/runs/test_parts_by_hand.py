@@ -70,6 +70,18 @@ def test_a_file_gets_a_line_every_ten_seconds_and_the_last_one(monkeypatch) -> N
     assert all(text.endswith("\n") for text in written)
 
 
+def test_a_terminal_has_one_line_that_is_written_over_until_the_last() -> None:
+    written: list[str] = []
+    stream = SimpleNamespace(isatty=lambda: True, write=written.append, flush=lambda: written.append("flush"))
+    report, line = progress.show(stream), progress.Progress(2.0, 2, 2)  # type: ignore[arg-type]
+    for ending in (" ", " ", "\n"):
+        report(line)
+        text, flushed = written[-2:]
+        assert (text[0], text[-1], flushed) == ("\r", ending, "flush")
+        line.add(piece(1, 1.0))
+    assert written[0] == f"\r{progress.Progress(2.0, 2, 2).line()} "
+
+
 # --- what is measured before a run ----------------------------------------------------------------------------------
 
 

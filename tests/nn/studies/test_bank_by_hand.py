@@ -192,6 +192,21 @@ def test_two_runs_that_have_met_stay_together(monkeypatch: pytest.MonkeyPatch) -
     assert (growth[:, 1:] == -np.inf).all()
 
 
+def test_second_moments_are_at_least_zero_where_the_near_run_is_moved_away() -> None:
+    """The pair is nearer than it is held: along its own direction all four second moments would become negative."""
+    bank = Bank(of("adam"), (0,))
+    theta = torch.zeros(1, 2, 4, dtype=torch.float64)
+    moments = torch.stack([torch.full((4,), 1e-9, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)])[None]
+    chains = Chains(theta.clone(), (theta.clone(), moments.clone()), torch.ones(2, dtype=torch.long))
+    coupled._renew(chains, 0, 1)
+    assert chains.slots[1][0].tolist() == [[1e-9] * 4, [0.0] * 4]
+    assert not chains.theta.any()
+    momentum = Chains(theta.clone(), (moments.clone(),), torch.ones(2, dtype=torch.long))
+    coupled._renew(momentum, 0, 1)  # a velocity may have any sign
+    assert (momentum.slots[0][0, 1] < -4e-8).all()
+    assert bank.size == 4
+
+
 # --- influence -------------------------------------------------------------------------------------------------------
 
 

@@ -86,6 +86,14 @@ def test_a_weighted_norm_is_that_of_its_own_definition() -> None:
     assert expected < k < np.linalg.norm(matrix, 2)
 
 
+def test_a_weight_needs_a_factor_above_the_larger_radius() -> None:
+    matrix = np.diag([0.5, -0.75])
+    for k in (0.5, 0.6, 0.75):
+        with pytest.raises(ValueError, match=f"k must be above the spectral radius, got {k}"):
+            quadratics.weighted_norm(matrix, k)
+    assert quadratics.weighted_norm(matrix, 0.8) == pytest.approx(0.75)
+
+
 def test_adam_is_torchs() -> None:
     """The largest |θ| over the last 2,000 of 2,500 steps, against torch's Adam."""
     theta = torch.tensor([0.01], dtype=torch.float64, requires_grad=True)
@@ -253,6 +261,26 @@ def test_only_linear_models_with_decay_are_certified(changes: dict, known: bool)
         x = problem("least-squares-6x2").inputs
         largest = max(2 * (1 + float(row @ row)) for row in x)
         assert found[0] == pytest.approx(max(abs(1 - 0.05 * 0.2), abs(1 - 0.05 * (0.2 + largest))))
+
+
+@pytest.mark.parametrize(
+    ("data", "loss", "curvature"), [("least-squares-6x2", "mse", 2.0), ("digits", "cross_entropy", 0.5)]
+)
+@pytest.mark.parametrize("reach", [0.5, 1.99])
+def test_the_factor_is_that_of_the_flattest_or_of_the_steepest_direction(
+    data: str, loss: str, curvature: float, reach: float
+) -> None:
+    """With h(μ + M) = 0.5 it is 1 − hμ, and with 1.99 it is 0.99. M belongs to the longest datum, with a one behind it."""
+    steepest = curvature * max(1 + float(row @ row) for row in problem(data).inputs)
+    h = reach / (0.2 + steepest)
+    found = certificate(Setting(name="s", data=data, loss=loss, learning_rate=h, weight_decay=0.2), range(1))
+    assert found is not None
+    assert found[0] == pytest.approx(1 - h * 0.2 if reach == 0.5 else 0.99, rel=1e-12)
+    too_large = h * 2.01 / reach
+    assert (
+        certificate(Setting(name="s", data=data, loss=loss, learning_rate=too_large, weight_decay=0.2), range(1))
+        is None
+    )
 
 
 @pytest.mark.parametrize("steps", [10, 9])
