@@ -270,7 +270,7 @@ def test_only_linear_models_with_decay_are_certified(changes: dict, known: bool)
 def test_the_factor_is_that_of_the_flattest_or_of_the_steepest_direction(
     data: str, loss: str, curvature: float, reach: float
 ) -> None:
-    """With h(μ + M) = 0.5 it is 1 − hμ, and with 1.99 it is 0.99. M belongs to the longest datum and a one behind it."""
+    """With h(μ + M) = 0.5 it is 1 − hμ, and with 1.99 it is 0.99. M is of the longest datum with a one behind it."""
     steepest = curvature * max(1 + float(row @ row) for row in problem(data).inputs)
     h = reach / (0.2 + steepest)
     found = certificate(Setting(name="s", data=data, loss=loss, learning_rate=h, weight_decay=0.2), range(1))
