@@ -248,9 +248,9 @@ def test_images_in_another_order_and_labels_beyond_the_classes_are_no_subset() -
     whole = rows(5, 0, 2, 4)
     assert subset._is_subset(**whole, classes=int(whole["labels"].max()) + 1)
     assert not subset._is_subset(**whole, classes=int(whole["labels"].max()))
-    turned = {name: whole[name][::-1] for name in ("images", "labels")}
+    turned: dict[str, Any] = {name: whole[name][::-1] for name in ("images", "labels")}
     assert not subset._is_subset(**(whole | turned), classes=3)
-    twins = {"images": np.repeat(whole["images"][:1], 3, 0), "labels": np.array([1, 1, 2])}
+    twins: dict[str, Any] = {"images": np.repeat(whole["images"][:1], 3, 0), "labels": np.array([1, 1, 2])}
     assert subset._is_subset(**(whole | twins), classes=3)
     assert not subset._is_subset(**(whole | twins | {"labels": np.array([1, 2, 1])}), classes=3)
 
