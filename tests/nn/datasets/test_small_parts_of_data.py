@@ -252,7 +252,8 @@ def test_images_in_another_order_and_labels_beyond_the_classes_are_no_subset() -
     assert not subset._is_subset(**(whole | turned), classes=3)
     twins: dict[str, Any] = {"images": np.repeat(whole["images"][:1], 3, 0), "labels": np.array([1, 1, 2])}
     assert subset._is_subset(**(whole | twins), classes=3)
-    assert not subset._is_subset(**(whole | twins | {"labels": np.array([1, 2, 1])}), classes=3)
+    other: dict[str, Any] = {"labels": np.array([1, 2, 1])}
+    assert not subset._is_subset(**(whole | twins | other), classes=3)
 
 
 @pytest.mark.parametrize(
