@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
 from nn_experiments.engine.kernels.mlp import Kernel
@@ -19,6 +20,7 @@ from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.rng import generator
 from nn_experiments.training.rounding import as_double
 from nn_experiments.training.step import State, Step
+from nn_experiments.training.trees import widened
 
 __all__ = ["Pair", "difference", "jump", "norm"]
 
@@ -31,7 +33,7 @@ SEEN = 1e-3
 
 def norm(state: State) -> float:
     """Return the Euclidean norm of the parameters."""
-    return math.sqrt(sum(float(value.detach().double().square().sum()) for value in state["parameters"].values()))
+    return math.sqrt(sum(float(widened(value).square().sum()) for value in state["parameters"].values()))
 
 
 def _between(first: State, second: State, factor: float) -> State:
@@ -43,10 +45,10 @@ def _between(first: State, second: State, factor: float) -> State:
     for part in ("parameters", "optimizer"):
         for name, value in first.get(part, {}).items():
             other = second.get(part, {}).get(name)
-            if not value.is_floating_point() or other is None:
+            if not (value.is_floating_point() or value.is_complex()) or other is None:
                 continue
             moved = value + factor * (other - value)
-            if part == "optimizer" and value.numel() and bool((value >= 0).all()):
+            if part == "optimizer" and value.numel() and not value.is_complex() and bool((value >= 0).all()):
                 moved = moved.clamp(min=0)
             state[part][name] = moved
     return state
@@ -56,7 +58,17 @@ def difference(first: State, second: State) -> float:
     """Return the Euclidean distance of the parameters."""
     parts = first["parameters"].items()
     return math.sqrt(
-        sum(float((second["parameters"][name].double() - value.double()).square().sum()) for name, value in parts)
+        sum(float((widened(second["parameters"][name]) - widened(value)).square().sum()) for name, value in parts)
+    )
+
+
+def _normal(rng: np.random.Generator, like: torch.Tensor) -> np.ndarray:
+    """Return independent standard normal numbers for all entries of a tensor, for both parts of complex ones."""
+    shape = tuple(like.shape)
+    return (
+        rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+        if like.is_complex()
+        else rng.standard_normal(shape)
     )
 
 
@@ -79,8 +91,8 @@ class Pair:
 
     def _beside(self, near: State, size: float) -> State:
         rng = generator(self.seed, "pair", self.restarts)
-        moves = {name: rng.standard_normal(tuple(value.shape)) for name, value in near["parameters"].items()}
-        scale = size / math.sqrt(sum(float((move**2).sum()) for move in moves.values()))
+        moves = {name: _normal(rng, value) for name, value in near["parameters"].items()}
+        scale = size / math.sqrt(sum(float((abs(move) ** 2).sum()) for move in moves.values()))
         parameters = {
             name: value + torch.as_tensor(moves[name] * scale).to(value) for name, value in near["parameters"].items()
         }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import torch
+
 from contraction.maps.orders import Order
 from nn_experiments.engine.kernels.mlp import Kernel
 from nn_experiments.engine.plan import Segment, plan
@@ -45,7 +47,8 @@ def averages(
 ) -> Iterator[tuple[int, State, Segment | None]]:
     """Yield (n, average of the iterates up to n, segment of iterate n); the average of θ_0 is θ_0.
 
-    All iterates up to the last requested one are computed. Only parameters and floating point buffers are averaged.
+    All iterates up to the last requested one are computed. Only parameters and buffers of floating point or complex
+    numbers are averaged; other buffers, such as counters, are those of iterate n.
     """
     wanted = set(at)
     mean: State | None = None
@@ -55,8 +58,13 @@ def averages(
         elif weight := average.weight(n):
             for part in ("parameters", "buffers"):
                 for key, value in state.get(part, {}).items():
-                    if value.is_floating_point():
+                    if _averaged(value):
                         mean[part][key].lerp_(value, weight)
         if n in wanted:
             copied = {part: {k: v.clone() for k, v in values.items()} for part, values in mean.items()}
-            yield n, copied, segment
+            others = {k: v.clone() for k, v in state.get("buffers", {}).items() if not _averaged(v)}
+            yield n, {**copied, "buffers": copied["buffers"] | others} if others else copied, segment
+
+
+def _averaged(value: torch.Tensor) -> bool:
+    return value.is_floating_point() or value.is_complex()

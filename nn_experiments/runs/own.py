@@ -31,6 +31,7 @@ from nn_experiments.training.loop_step import OwnLoopStep
 from nn_experiments.training.metrics import Measurement
 from nn_experiments.training.optimizers import Optimizer
 from nn_experiments.training.step import State, Step, TrainingStep
+from nn_experiments.training.trees import widened
 
 __all__ = ["Network", "NetworkProblem", "NetworkSetup", "StateOfSeed"]
 
@@ -238,7 +239,7 @@ class NetworkProblem:
             setup = self.prepare(seed)
             end = setup.step(setup.step(setup.state0, setup.batches(2), 1), setup.batches(1), 2)
             moved = {
-                name: float((value.detach().double() - setup.state0["parameters"][name].double()).norm())
+                name: float((widened(value) - widened(setup.state0["parameters"][name])).norm())
                 for name, value in end["parameters"].items()
             }
             row = measure(setup.measurement, end, 0, 0, setup.batches)

@@ -26,6 +26,7 @@ from nn_experiments.training.self_check import SelfCheck
 from nn_experiments.training.states import Fits, State
 from nn_experiments.training.structure import structure
 from nn_experiments.training.torch_randomness import restored_generators
+from nn_experiments.training.trees import widened
 
 __all__ = ["LoopStep", "RecordedBatches", "from_loop"]
 
@@ -371,7 +372,7 @@ def _compare(user: _FunctionLoop, step: LoopStep, state: State, batches: Recorde
             single = step(single, batch, t)
     name = _differing(together["parameters"], single["parameters"])
     if name is not None:
-        gap = float((together["parameters"][name].double() - single["parameters"][name].double()).abs().max())
+        gap = float((widened(together["parameters"][name]) - widened(single["parameters"][name])).abs().max())
         raise NotDeterministic(
             f"the loop does something else on {count} batches than on these one by one: {name} differs by "
             f"{gap:.3g}. It goes over its loader several times, or counts its batches, or something happens at the "

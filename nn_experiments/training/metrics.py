@@ -14,7 +14,7 @@ from nn_experiments.training.batches import BatchLike
 from nn_experiments.training.calls import metric_failed
 from nn_experiments.training.scalar_loss import Criterion
 from nn_experiments.training.step import State
-from nn_experiments.training.trees import flatten
+from nn_experiments.training.trees import flatten, widened
 
 __all__ = [
     "RESERVED",
@@ -214,11 +214,11 @@ class Evaluation:
 
 def parameter_norm(parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Return the Euclidean norm of all parameters together, computed in float64."""
-    return flatten(value.detach().double() for value in parameters.values()).norm()
+    return flatten(widened(value) for value in parameters.values()).norm()
 
 
 def parameter_distance(first: State, second: State) -> float:
     """Return the Euclidean distance of the parameters of two states."""
     other = second["parameters"]
-    parts = [(value.detach().double() - other[name].double()).norm() for name, value in first["parameters"].items()]
+    parts = [(widened(value) - widened(other[name])).norm() for name, value in first["parameters"].items()]
     return float(torch.stack(parts).norm())

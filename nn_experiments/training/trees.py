@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 import torch
 from torch.utils._pytree import tree_map
 
-__all__ = ["bytes_of", "flatten", "leaves", "numbers_in", "rows_of", "stack_trees", "tensors_of"]
+__all__ = ["bytes_of", "flatten", "leaves", "numbers_in", "rows_of", "stack_trees", "tensors_of", "widened"]
 
 Tree = TypeVar("Tree")
 
@@ -65,6 +65,18 @@ def flatten(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
     tensor([1., 1., 0.])
     """
     return torch.cat([value.reshape(-1) for value in tensors])
+
+
+def widened(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the numbers of a tensor in float64, of which distances are computed; a complex one gives both its parts.
+
+    Examples
+    --------
+    >>> widened(torch.tensor([3 + 4j])).norm()
+    tensor(5., dtype=torch.float64)
+    """
+    plain = tensor.detach()
+    return torch.view_as_real(plain.to(torch.complex128)) if plain.is_complex() else plain.double()
 
 
 def bytes_of(tensor: torch.Tensor) -> bytes:

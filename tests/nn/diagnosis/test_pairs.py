@@ -87,6 +87,20 @@ def test_a_pair_that_has_met_begins_anew_in_another_direction() -> None:
     assert not torch.allclose(pair.state["parameters"]["w"], first)
 
 
+def test_pairs_of_complex_numbers_have_both_parts() -> None:
+    """A pair lies beside its state in both parts, at the given distance, and is pulled back along the line."""
+    near = {"parameters": {"z": torch.tensor([1 + 1j, 2 - 1j], dtype=torch.complex128)}, "optimizer": {}}
+    assert norm(near) == pytest.approx(math.sqrt(7))
+    pair = Pair(near, 1e-3, 0)
+    away = pair.state["parameters"]["z"] - near["parameters"]["z"]
+    assert float(away.imag.abs().min()) > 0
+    assert float(away.abs().square().sum().sqrt()) == pytest.approx(difference(near, pair.state)) == pytest.approx(1e-3)
+    doubled = {"parameters": {"z": near["parameters"]["z"] + 2 * away}, "optimizer": {}}
+    pair.state = doubled
+    assert pair.renew(near, 1e-3) == pytest.approx(math.log(2))
+    assert torch.allclose(pair.state["parameters"]["z"] - near["parameters"]["z"], away, rtol=1e-9)
+
+
 @pytest.mark.parametrize(("slope", "found"), [(1e2, 0), (3e3, 0), (math.inf, 1)])
 def test_a_steep_map_is_no_jump(slope: float, found: int) -> None:
     """Between −1 and 1 the map rises by 1 over a distance of 1/slope; at a slope of 1e2 the two ends are 2 apart."""

@@ -176,7 +176,7 @@ def test_averages_are_weighted_sums_of_the_iterates(average) -> None:
     for n, state, run in found:
         assert value(state) == pytest.approx(by_hand(n), rel=1e-14), n
         assert float(state["buffers"]["mean"]) == pytest.approx(2 * by_hand(n), rel=1e-14)
-        assert int(state["buffers"]["count"]) == 7  # whole numbers are not averaged
+        assert int(state["buffers"]["count"]) == (1 if n else 7)  # of iterate n: whole numbers are not averaged
         assert (run is None) == (n == 0)
     assert value(start) == 1.0  # and nothing that was given has changed
     assert [average.weight(n) for n in range(1, 4)] == pytest.approx(
@@ -411,3 +411,18 @@ def test_caches_are_emptied_where_there_is_a_card(card: bool, monkeypatch) -> No
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append("cache"))
     gpu.free()
     assert emptied == ["cache"] * card
+
+
+def test_complex_parameters_and_buffers_are_averaged() -> None:
+    """Of 1, i, -1 and -i the mean of the last three is -1/3."""
+
+    class Turning:
+        def apply(self, state: dict, indices, before: int) -> dict:
+            z = 1j * state["parameters"]["z"]
+            return {"parameters": {"z": z}, "buffers": {"twice": 2 * z}, "optimizer": {}}
+
+    z = torch.tensor(1 + 0j, dtype=torch.complex128)
+    start = {"parameters": {"z": z}, "buffers": {"twice": 2 * z}, "optimizer": {}}
+    ((_, state, _),) = chain.averages(Turning(), Forward(), [3], start, Polyak())  # type: ignore[arg-type]
+    assert complex(state["parameters"]["z"]) == pytest.approx(-1 / 3)
+    assert complex(state["buffers"]["twice"]) == pytest.approx(-2 / 3)

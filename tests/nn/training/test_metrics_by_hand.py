@@ -121,6 +121,11 @@ def test_norms_and_distances_are_computed_in_double_precision() -> None:
     assert parameter_distance(exact, {"parameters": {"a": torch.ones(1)}}) == 2.0**-30
 
 
+def test_both_parts_of_complex_parameters_count() -> None:
+    one, zero = ({"parameters": {"z": torch.tensor([z], dtype=torch.complex64)}} for z in (3 + 4j, 0))
+    assert float(parameter_norm(one["parameters"])) == parameter_distance(one, zero) == 5
+
+
 @pytest.mark.parametrize("name", RESERVED)
 def test_names_of_other_columns_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f"a metric cannot be called {name!r}")):
