@@ -187,7 +187,8 @@ def load(name: str, folder: Path | None, *, official: bool, download: bool, cach
     splits, searched = None, []
     if folder is not None:
         if not folder.is_dir():
-            raise MissingData(missing_text(f"the data folder {folder} does not exist", (), _remedy(source)))
+            fault = "is not a folder" if folder.exists() else "does not exist"
+            raise MissingData(missing_text(f"the data folder {folder} {fault}", (), _remedy(source)))
         splits = find_local(name, folder)
         if splits is None and subset.subset_path(name, folder).is_file():
             return _checked(subset.read_subset(subset.subset_path(name, folder)), source, official)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 from nn_experiments.paper.experiment import Experiment, plain_fields
@@ -45,7 +46,9 @@ def find(name: str) -> Figure:
     """
     key = f"fig{name}" if name.isdigit() else name
     if key not in FIGURES:
-        raise ValueError(f"no figure {name!r}; the known ones are {', '.join(FIGURES)}")
+        near = difflib.get_close_matches(key, FIGURES, n=1)
+        guess = f". Did you mean {near[0]}?" if near else ""
+        raise ValueError(f"no figure {name!r}; the known ones are {', '.join(FIGURES)}{guess}")
     return FIGURES[key]
 
 

@@ -77,11 +77,12 @@ class Request:
         for name in self.orders:
             if curve_names.compares_steps([name]) and self.experiment.parts is None:
                 raise ValueError(f"{name} needs an experiment whose batches have parts, as those of fig14 to fig19")
-        if self.steps < 1 or self.every < 1 or self.diagnostics_every < 0 or not self.seeds or not self.orders:
-            raise ValueError(
-                f"a run needs seeds, orders, steps >= 1, every >= 1 and diagnostics_every >= 0; got {self.seeds}, "
-                f"{self.orders}, {self.steps}, {self.every}, {self.diagnostics_every}"
-            )
+        for what in ("seeds", "orders"):
+            if not getattr(self, what):
+                raise ValueError(f"{what} is empty: a run needs at least one of them")
+        for what, least in (("steps", 1), ("every", 1), ("diagnostics_every", 0)):
+            if (value := getattr(self, what)) < least:
+                raise ValueError(f"{what} must be an integer >= {least}, got {value}")
         for seed in self.seeds:
             check_seed(seed)
 

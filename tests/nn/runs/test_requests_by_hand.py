@@ -44,15 +44,19 @@ def test_a_grid_begins_at_zero_and_ends_with_the_last_step(every, diagnostics, a
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"steps": 0}, {"every": 0}, {"diagnostics_every": -1}, {"seeds": ()}, {"orders": ()}],
-    ids=lambda change: next(iter(change)),
+    ("change", "said"),
+    [
+        ({"steps": 0}, "steps must be an integer >= 1, got 0"),
+        ({"every": 0}, "every must be an integer >= 1, got 0"),
+        ({"diagnostics_every": -1}, "diagnostics_every must be an integer >= 0, got -1"),
+        ({"seeds": ()}, "seeds is empty: a run needs at least one of them"),
+        ({"orders": ()}, "orders is empty: a run needs at least one of them"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_each_number_has_a_least_value(change: dict) -> None:
+def test_each_number_has_a_least_value(change: dict, said: str) -> None:
     assert request(steps=1, every=1, diagnostics_every=0).grid.at == (0, 1)
-    with pytest.raises(
-        ValueError, match="a run needs seeds, orders, steps >= 1, every >= 1 and diagnostics_every >= 0"
-    ):
+    with pytest.raises(ValueError, match=said):
         request(**change)
 
 

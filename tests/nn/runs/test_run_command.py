@@ -87,7 +87,7 @@ def test_every_option_states_its_default() -> None:
         (["run", "fig4", "--set", "batch_size=many"], "batch_size is of type int, got 'many'"),
         (["run", "fig4", "--set", "scaling=loud"], "scaling must be one of unit, standard"),
         (["run", "fig4", "--set", "model=mlp"], "unknown model 'mlp'"),
-        (["run", "fig4", "--steps", "0"], "steps >= 1"),
+        (["run", "fig4", "--steps", "0"], "steps must be an integer >= 1, got 0"),
         (["run", "fig4", "--workers", "-1"], "workers must be an integer of at least 0, got -1"),
         (["run", "fig4", "--chunk", "0"], "chunk must be an integer of at least 1, got 0"),
         (
@@ -110,6 +110,8 @@ def test_every_option_states_its_default() -> None:
         (["run", "fig4", "--dask", ""], "dask must be the address of a scheduler, such as 'tcp://host:8786', got ''"),
         (["run", "fig4", "--dask", "tcp://host:1", "--workers", "2"], "workers are processes of this machine"),
         (["run", "fig7", "--data-dir", "/nowhere"], "the data folder /nowhere does not exist"),
+        (["run", "fig7", "--data-dir", __file__], f"the data folder {__file__} is not a folder"),
+        (["run", "digit"], "digits. Did you mean digits?"),
         (["merge", "/nowhere"], "there is no folder /nowhere"),
     ],
 )
