@@ -193,13 +193,13 @@ def noises(*, bounded: bool | None = None, finite_variance: bool | None = None) 
         st.builds(lambda low, g, w: fam.TwoPoint(low, low + g, w), exact, gap, weight),
     ]
     tame: list[st.SearchStrategy[fam.Noise]] = [
-        st.builds(fam.Gaussian, scale, center),
-        st.builds(fam.Laplace, scale, center),
-        st.builds(fam.Student, st.sampled_from([2.5, 3.0, 8.0]), scale, center),
+        st.builds(fam.Gaussian, scale, center=center),
+        st.builds(fam.Laplace, scale, center=center),
+        st.builds(fam.Student, st.sampled_from([2.5, 3.0, 8.0]), scale, center=center),
     ]
     wild: list[st.SearchStrategy[fam.Noise]] = [
-        st.builds(fam.Student, st.sampled_from([0.5, 1.0, 1.5, 2.0]), scale, center),
-        st.builds(fam.Cauchy, scale, center),
+        st.builds(fam.Student, st.sampled_from([0.5, 1.0, 1.5, 2.0]), scale, center=center),
+        st.builds(fam.Cauchy, scale, center=center),
     ]
     chosen = inside if bounded else tame + ([] if finite_variance else wild)
     if bounded is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ class Laplace(_Symmetric):
     """
 
     scale: float = 1.0
-    center: float = 0.0
+    center: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         check_finite("center", self.center)
@@ -115,7 +115,7 @@ class Student(_Symmetric):
 
     df: float = 3.0
     scale: float = 1.0
-    center: float = 0.0
+    center: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         check_positive("df", self.df)
@@ -172,7 +172,7 @@ class Cauchy(_Symmetric):
     """
 
     scale: float = 1.0
-    center: float = 0.0
+    center: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         check_finite("center", self.center)

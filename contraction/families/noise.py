@@ -7,7 +7,7 @@ families call (``mean_vector``, ``covariance``, ``reach``, ``norm_moment``) are 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
@@ -216,7 +216,8 @@ class Noise:
 class Gaussian(Noise):
     """Normal law with the given mean and standard deviation: unbounded, so condition (2) fails.
 
-    Theorem 2.2 is then replaced by its form in p-th moments (row 51).
+    Theorem 2.2 is then replaced by its form in p-th moments (row 51). The mean, ``center``, is passed by name, so that
+    no one takes the first number for it.
 
     Examples
     --------
@@ -227,7 +228,7 @@ class Gaussian(Noise):
     """
 
     sd: float = 1.0
-    center: float = 0.0
+    center: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         check_finite("center", self.center)

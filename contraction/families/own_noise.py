@@ -106,7 +106,11 @@ class ScipyNoise(Noise):
         shapes, loc, scale = self.law.dist._parse_args(*self.law.args, **self.law.kwds)
         if any(np.ndim(x) for x in (*shapes, loc, scale)):
             return None
-        return Student(float(shapes[0]), float(scale), float(loc)) if name == "t" else Cauchy(float(scale), float(loc))
+        return (
+            Student(float(shapes[0]), float(scale), center=float(loc))
+            if name == "t"
+            else Cauchy(float(scale), center=float(loc))
+        )
 
     @override
     def bounding_exponent(self, p: float) -> float:

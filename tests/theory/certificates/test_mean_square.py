@@ -277,7 +277,7 @@ def test_bad_declarations():
 
 
 def test_frozen_laws_of_scipy_and_functions_are_noise():
-    for law, own in ((stats.norm(1, 2), Gaussian(2, 1)), (stats.uniform(-1, 3), Uniform(-1, 2))):
+    for law, own in ((stats.norm(1, 2), Gaussian(2, center=1)), (stats.uniform(-1, 3), Uniform(-1, 2))):
         a, b = QuadraticSGD(0.2, law), QuadraticSGD(0.2, own)
         assert ct.certify(a, 0.5, moment=2).bound(7) == pytest.approx(ct.certify(b, 0.5, moment=2).bound(7), rel=1e-7)
         assert a.noise.moment(4, 0.3) == pytest.approx(own.moment(4, 0.3), rel=1e-6)

@@ -19,7 +19,7 @@ H = np.diag([1.0, 2.0])
 NOISES = {
     "uniform": lambda s: families.Uniform(-s, 2 * s),
     "two points": lambda s: families.TwoPoint(-s, 2 * s, 0.25),
-    "Gaussian": lambda s: families.Gaussian(s, 3 * s),
+    "Gaussian": lambda s: families.Gaussian(s, center=3 * s),
     "Laplace": lambda s: families.Laplace(scale=2 * s, center=s),
     "Student": lambda s: families.Student(df=4.5, scale=s, center=-s),
 }
@@ -60,14 +60,14 @@ def test_certified_bounds_of_tiny_noise_scale_with_it(moment: float | None) -> N
 
 
 def test_mean_squares_of_tiny_noise_do_not_claim_a_displacement_of_zero() -> None:
-    certificate = ct.certify(FAMILIES["heavy ball"](families.Gaussian(0, 2.0**-700)), np.zeros(4), moment=2)
+    certificate = ct.certify(FAMILIES["heavy ball"](families.Gaussian(0, center=2.0**-700)), np.zeros(4), moment=2)
     assert certificate.statement == "mean-square contraction, exact moments"
     assert certificate.p == 2
     assert 0.25 * math.sqrt(2) * 2.0**-700 <= certificate.D
 
 
 def test_mean_squares_that_overflow_are_left_to_first_powers() -> None:
-    certificate = ct.certify(FAMILIES["quadratic"](families.Gaussian(0, 2.0**700)), [0.0], moment=2)
+    certificate = ct.certify(FAMILIES["quadratic"](families.Gaussian(0, center=2.0**700)), [0.0], moment=2)
     assert certificate.statement == "Theorem 2.2"
     assert pytest.approx(0.25 * 2.0**700, rel=1e-12) == certificate.D
 
@@ -120,8 +120,8 @@ def test_norms_and_power_means_by_hand() -> None:
 @pytest.mark.parametrize("sd", [0.0, 1e-9, 1e-6, 1e-4, 1e-3, 0.01, 0.1])
 def test_norms_of_high_moments_are_not_below_the_center(sd: float, p: float) -> None:
     """(E |ε|^p)^(1/p) >= |E ε|, here 0.5: powers of what is small beside that, or of a half itself, may be 0."""
-    laws: list[Noise] = [families.Gaussian(sd, 0.5), families.Uniform(0.5 - sd, 0.5 + sd)]
-    laws += [families.Laplace(sd, 0.5), families.Student(1e4, sd, 0.5)] if sd else []
+    laws: list[Noise] = [families.Gaussian(sd, center=0.5), families.Uniform(0.5 - sd, 0.5 + sd)]
+    laws += [families.Laplace(sd, center=0.5), families.Student(1e4, sd, center=0.5)] if sd else []
     for law in laws:
         assert law.absolute_norm(p) >= 0.5 * (1 - 1e-12), law
     assert families.TwoPoint(-0.5, 0.5).absolute_norm(p) == 0.5
@@ -139,7 +139,7 @@ def test_norms_of_high_moments_against_exact_arithmetic(p: float) -> None:
             root = (mpmath.mpf(2) ** (p / 2) * mpmath.gamma((p + 1) / 2) / mpmath.sqrt(mpmath.pi)) ** (
                 1 / mpmath.mpf(p)
             )
-            norm = families.Gaussian(float(sd), 0.5).absolute_norm(p)
+            norm = families.Gaussian(float(sd), center=0.5).absolute_norm(p)
             assert exact * (1 - 1e-12) <= norm
             assert math.isinf(norm) or norm <= (0.5 + sd * root) * (1 + 1e-12)
 
@@ -147,7 +147,7 @@ def test_norms_of_high_moments_against_exact_arithmetic(p: float) -> None:
 def test_the_spread_of_a_symmetric_law_does_not_underflow_beside_its_center() -> None:
     """Laplace's (E |ε − 0.9|^110)^(1/110) is (110!)^(1/110) times the scale."""
     spread = 1e-3 * math.exp(math.lgamma(111) / 110)
-    assert families.Laplace(1e-3, 0.9).absolute_norm(110) == pytest.approx(0.9 + spread, rel=1e-12)
+    assert families.Laplace(1e-3, center=0.9).absolute_norm(110) == pytest.approx(0.9 + spread, rel=1e-12)
 
 
 def test_a_certificate_of_a_high_moment_is_a_bound() -> None:
@@ -157,7 +157,7 @@ def test_a_certificate_of_a_high_moment_is_a_bound() -> None:
 
 
 def test_noise_further_from_the_start_than_the_largest_number_has_no_bound() -> None:
-    laws = [families.Gaussian(1.0, 1e308), families.Laplace(1.0, 1e308)]
+    laws = [families.Gaussian(1.0, center=1e308), families.Laplace(1.0, center=1e308)]
     laws += [families.Uniform(0.0, 1e308), families.TwoPoint(0.0, 1e308)]
     assert [law.absolute_norm(2, -1e308) for law in laws] == [math.inf] * 4
 

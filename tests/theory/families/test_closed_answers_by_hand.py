@@ -408,11 +408,11 @@ def test_moments_of_cauchys_law_below_one(p: float) -> None:
 
 @pytest.mark.parametrize(("df", "loc", "scale"), [(1.5, 0.0, 1.0), (1.25, 2.0, 3.0)])
 def test_students_law_of_scipy_has_the_moments_of_ours(df: float, loc: float, scale: float) -> None:
-    theirs, ours = fam.ScipyNoise(stats.t(df, loc, scale)), fam.Student(df, scale, loc)
+    theirs, ours = fam.ScipyNoise(stats.t(df, loc, scale)), fam.Student(df, scale, center=loc)
     assert theirs.moment(1.0, 0.5) == pytest.approx(ours.moment(1.0, 0.5), rel=1e-6)
     assert theirs.moment(1.0, 0.5) >= ours.moment(1.0, 0.5)
     cauchy = fam.ScipyNoise(stats.cauchy(loc, scale))
-    assert cauchy.moment(0.5, loc) == pytest.approx(fam.Cauchy(scale, loc).moment(0.5, loc), rel=1e-6)
+    assert cauchy.moment(0.5, loc) == pytest.approx(fam.Cauchy(scale, center=loc).moment(0.5, loc), rel=1e-6)
     assert theirs.moment_origin(1.0) == "proved"
 
 

@@ -279,8 +279,8 @@ def test_maps_with_unlike_types_keep_the_digits_of_each():
 
 def test_laws_that_are_left_out_are_the_documented_ones():
     assert fam.PicardIteration([0.0, 1.0]).slope == fam.PicardIteration([0.0, 1.0]).forcing == fam.Uniform(-1, 1)
-    assert fam.QuadraticSGD(0.5).noise == fam.LinearizedSGD([0.0], [[1.0]], 0.5).noise == fam.Gaussian(1.0, 0.0)
-    assert fam.HeavyBall(1.0, 0.5, 0.5).noise == fam.Gaussian(1.0, 0.0)
+    assert fam.QuadraticSGD(0.5).noise == fam.LinearizedSGD([0.0], [[1.0]], 0.5).noise == fam.Gaussian(1.0, center=0.0)
+    assert fam.HeavyBall(1.0, 0.5, 0.5).noise == fam.Gaussian(1.0, center=0.0)
     assert fam.PageRank(np.ones((2, 2))).damping == 0.85
     assert fam.PageRank(np.ones((4, 4))).teleport.tolist() == [0.25] * 4
     assert fam.BellmanOperators([[0.0]], [[[1.0]]]).discount == 0.9
@@ -292,9 +292,9 @@ def test_laws_that_are_left_out_are_the_documented_ones():
     assert (expanding.factors, expanding.weights, expanding.shape) == ((2, QUARTER), (HALF, HALF), "linear")
     assert expanding.offset == fam.TwoPoint(1.0, 1.0)
     assert (fam.Uniform().interval, fam.TwoPoint().atoms) == ((-1.0, 1.0), ((-1, HALF), (1, HALF)))
-    assert fam.Laplace() == fam.Laplace(1.0, 0.0)
-    assert fam.Student() == fam.Student(3.0, 1.0, 0.0)
-    assert fam.Cauchy() == fam.Cauchy(1.0, 0.0)
+    assert fam.Laplace() == fam.Laplace(1.0, center=0.0)
+    assert fam.Student() == fam.Student(3.0, 1.0, center=0.0)
+    assert fam.Cauchy() == fam.Cauchy(1.0, center=0.0)
     assert fam.GradientSteps(fam.RidgeLoss(np.eye(2), np.ones(2)), 0.1).batch_size == 1
     assert fam.RidgeLoss(np.eye(2), np.ones(2)).ridge == 0
     assert fam.SoftplusLoss(np.eye(2), np.ones(2)).sharpness == 1

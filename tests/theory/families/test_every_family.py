@@ -335,11 +335,11 @@ def test_a_loss_that_states_nothing_has_curvature_between_0_and_1():
 @pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0])
 def test_a_gaussian_with_no_or_hardly_any_spread_is_a_point(p):
     for sd in (0.0, 1e-300):
-        noise = fam.Gaussian(sd, 2.0)
+        noise = fam.Gaussian(sd, center=2.0)
         assert noise.moment(p, about=-1.0) == pytest.approx(3.0**p, rel=1e-15)
-    assert fam.Gaussian(0.0, 2.0).moment(p, about=2.0) == 0.0
+    assert fam.Gaussian(0.0, center=2.0).moment(p, about=2.0) == 0.0
     central = 2 ** (p / 2) * math.gamma((p + 1) / 2) / math.sqrt(math.pi)
-    assert fam.Gaussian(0.5, 2.0).moment(p, about=2.0) == pytest.approx(0.5**p * central, rel=1e-14)
+    assert fam.Gaussian(0.5, center=2.0).moment(p, about=2.0) == pytest.approx(0.5**p * central, rel=1e-14)
 
 
 @pytest.mark.control

@@ -120,8 +120,8 @@ def test_closed_forms_of_bernoulli_convolutions_need_independent_indices():
 @pytest.mark.parametrize(
     ("noise", "law"),
     [
-        (fam.Laplace(0.7, 0.5), stats.laplace(0.5, 0.7)),
-        (fam.Student(3.0, 0.5, 0.5), stats.t(3.0, 0.5, 0.5)),
+        (fam.Laplace(0.7, center=0.5), stats.laplace(0.5, 0.7)),
+        (fam.Student(3.0, 0.5, center=0.5), stats.t(3.0, 0.5, 0.5)),
     ],
 )
 def test_moments_of_heavy_tails_are_bounds_that_are_not_loose(noise, law, p, about):

@@ -76,6 +76,14 @@ def test_a_gaussian_without_spread_is_one_point():
     assert fam.Gaussian(1e-300).interval == (-math.inf, math.inf)
 
 
+@pytest.mark.parametrize("law", [fam.Gaussian, fam.Laplace, fam.Cauchy, lambda *numbers: fam.Student(3.0, *numbers)])
+def test_a_center_is_passed_by_name(law) -> None:
+    """Two numbers look like a mean and a standard deviation, as NumPy takes them; ours come in the other order."""
+    assert law(2.0).scale == 2.0 if law is not fam.Gaussian else law(2.0).sd == 2.0
+    with pytest.raises(TypeError, match="positional argument"):
+        law(0.0, 1.0)
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in ("prefixes", "page rank")])
 @pytest.mark.parametrize("p", [1.0, 2.0, 3.0, math.inf])
 def test_constants_of_a_batch_of_starts_are_those_of_the_worst_start(name, p):

@@ -18,10 +18,10 @@ from contraction import strategies
 
 # scipy's frozen laws are the independent oracle
 ORACLES = [
-    (fam.Gaussian(1.3, 0.4), stats.norm(0.4, 1.3)),
+    (fam.Gaussian(1.3, center=0.4), stats.norm(0.4, 1.3)),
     (fam.Uniform(-0.5, 2.0), stats.uniform(-0.5, 2.5)),
-    (fam.Laplace(0.7, -0.2), stats.laplace(-0.2, 0.7)),
-    (fam.Student(7.5, 1.5, 0.3), stats.t(7.5, 0.3, 1.5)),
+    (fam.Laplace(0.7, center=-0.2), stats.laplace(-0.2, 0.7)),
+    (fam.Student(7.5, 1.5, center=0.3), stats.t(7.5, 0.3, 1.5)),
 ]
 IDS = [type(n).__name__ for n, _ in ORACLES]
 
@@ -59,7 +59,7 @@ def test_moments_elsewhere(noise, law, p, about):
 @pytest.mark.control
 def test_a_wrong_moment_would_be_seen():
     noise, law = ORACLES[0]
-    assert fam.Gaussian(1.3, 0.5).moment(3.0) != pytest.approx(_moment(law, 3.0, 0.0), rel=1e-3)
+    assert fam.Gaussian(1.3, center=0.5).moment(3.0) != pytest.approx(_moment(law, 3.0, 0.0), rel=1e-3)
     assert noise.moment(3.0) != pytest.approx(_moment(law, 2.9, 0.0), rel=1e-3)
 
 
