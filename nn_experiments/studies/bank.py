@@ -49,6 +49,13 @@ class Chains:
         """Return a view of the first chains of every replicate."""
         return Chains(self.theta[:, :count], tuple(slot[:, :count] for slot in self.slots), self.t[:count])
 
+    def copy_of(self, chain: int) -> Chains:
+        """Return a copy of one chain of every replicate, with the optimizer's memory and the steps taken so far."""
+        one = slice(chain, chain + 1)
+        return Chains(
+            self.theta[:, one].clone(), tuple(slot[:, one].clone() for slot in self.slots), self.t[one].clone()
+        )
+
 
 def join(parts: Sequence[Chains]) -> Chains:
     """Return chains of the same replicates side by side (copies)."""

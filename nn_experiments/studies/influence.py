@@ -97,12 +97,14 @@ def _measure(
     for i in range(steps, 0, -1):
         if i in at:
             chain = at.index(i)
-            alone = bank.at(chains.theta[:, chain : chain + 1])
+            alone = chains.copy_of(chain)
             bank.step(alone, bank.batch(i, "other batch"))
         bank.step(chains, bank.batch(i))
         if i in at:
             chain = at.index(i)
             chains.theta[:, chain : chain + 1] = alone.theta
+            for memory, own in zip(chains.slots, alone.slots, strict=True):
+                memory[:, chain : chain + 1] = own
             apart[:, chain] = (chains.theta[:, chain] - chains.theta[:, -1]).norm(dim=-1)
     other = bank.start()
     for _ in bank.forward(other, [steps], stream="other batch"):
