@@ -102,6 +102,7 @@ def test_norms_of_points_of_very_different_sizes() -> None:
     points = [[3.0, 4.0], [3e-200, 4e-200], [0.0, 0.0], [3 * 2.0**660, -4 * 2.0**660], [0.0, -1.0]]
     assert euclidean_norm(points).tolist() == [5.0, 5e-200, 0.0, 5 * 2.0**660, 1.0]
     assert euclidean_norm(points[:1] + points[2:3]).tolist() == [5.0, 0.0]
+    assert euclidean_norm(points[:2]).tolist() == [5.0, 5e-200]
     assert euclidean_norm(np.array([[F(-1, 3)], [F(2)]])).tolist() == [F(1, 3), 2]
     assert euclidean_norm(np.array([F(3), F(-4)])) == 5.0
     assert euclidean_norm(np.zeros((2, 0))).tolist() == [0.0, 0.0]
