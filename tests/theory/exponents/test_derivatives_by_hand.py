@@ -93,6 +93,15 @@ def test_a_step_matters_if_the_quotient_changes_by_more_than_a_quarter() -> None
     assert depends_on_step(flat, 1, np.zeros((1, 1)), np.ones((1, 1, 1))).tolist() == [[False]]
 
 
+@pytest.mark.parametrize(("units", "matters"), [(16, False), (18, True)])
+def test_a_change_within_the_rounding_of_both_steps_does_not_matter(units: int, matters: bool) -> None:
+    """Values 3/2 ± m 2^-52 at the narrow step, h/16: three quarters of 16 m against (8 + 8 · 16) 3/2 = 12 · 17."""
+    operators = plane(
+        lambda x, u: 1.5 + units * EPS * np.sign(x) * (np.abs(x) < STEP / 2),
+    ).sample(1, 0, replicas=1)
+    assert depends_on_step(operators, 1, np.zeros((1, 1)), np.ones((1, 1, 1))).tolist() == [[matters]]
+
+
 @pytest.mark.parametrize(
     ("matrix", "rank"),
     [
