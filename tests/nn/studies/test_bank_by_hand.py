@@ -290,3 +290,25 @@ def test_strategies_stand_in_their_order_with_their_costs(monkeypatch: pytest.Mo
     assert found["gradients"].tolist() == values
     assert found["steps"].tolist() == [value + 100 for value in values]
     assert asked[4] == str((conjectures.SETTING, range(2), "folder", torch.float32))
+
+
+@pytest.mark.parametrize("better", [False, True])
+def test_an_end_that_is_as_good_is_not_better(better: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All losses are equal: each window begins at the start again, or at the end of the one before it."""
+    monkeypatch.setattr(conjectures, "WINDOW", 2)
+    begun: list[float] = []
+
+    class Fake:
+        test_inputs = np.zeros((2, 1))
+
+        def start(self) -> Any:
+            return Chains(torch.zeros(1, 1, 1), (), torch.zeros(1))
+
+        def backward(self, at: range, *, theta: Any, offset: int) -> Any:
+            begun.append(float(theta))
+            assert offset == 2 * (len(begun) - 1)
+            return Chains(theta[:, None] + torch.arange(1.0, 1 + len(at)).reshape(1, -1, 1), (), torch.zeros(1))
+
+    monkeypatch.setattr(conjectures._Curves, "numbers", lambda self, theta: torch.ones(1, theta.shape[1], 4))
+    conjectures._windows(Fake(), 9, only_if_better=better)  # type: ignore[arg-type]
+    assert begun == ([0.0, 0.0, 0.0] if better else [0.0, 2.0, 4.0])
