@@ -15,7 +15,11 @@ from contraction.expansions.regularisers import (  # noqa: E402
 )
 from nn_experiments.paper import cost, curve_names  # noqa: E402
 from nn_experiments.training.models.mlp import MLP  # noqa: E402
-from nn_experiments.training.order_averaging_measures import SPLIT_METRICS, order_averaging_measures  # noqa: E402
+from nn_experiments.training.order_averaging_measures import (  # noqa: E402
+    SPLIT_METRICS,
+    _cosine,
+    order_averaging_measures,
+)
 from nn_experiments.training.vector_fields import Layout, loss_fields, module_loss, split_batch  # noqa: E402
 
 H = 0.1
@@ -87,3 +91,18 @@ def test_prices_of_steps_and_measures() -> None:
     assert price == pytest.approx((plain + products) / plain, abs=0.01)
     assert [curve_names.parse(name).price for name in ("large", "small", "forward")] == [1, 1, 1]
     assert [cost._split_measures(c) / 2 + 1 - price for c in (2, 3, 4)] == pytest.approx([4 / 2, 15 / 3, 64 / 4])
+
+
+def test_a_cosine_with_nothing_is_zero() -> None:
+    """At a point where all gradients vanish there is no angle; elsewhere only directions count."""
+    one, zero = torch.tensor([3.0, -4.0], dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    for first, second in ((zero, one), (one, zero), (zero, zero)):
+        assert float(_cosine(first, second)) == 0.0
+    assert float(_cosine(one, one)) == float(_cosine(one / 8, 2 * one)) == 1.0
+    assert float(_cosine(one, -one)) == -1.0
+    assert float(_cosine(one, torch.tensor([4.0, 3.0], dtype=torch.float64))) == 0.0
+    at_rest = {"w": torch.ones(1, dtype=torch.float64)}
+    found = order_averaging_measures(
+        lambda p, b: ((p["w"] - b[1]) ** 2).mean(), at_rest, (torch.ones(6), torch.ones(6)), c=3, h=H
+    )
+    assert list(found.values()) == [0.0] * len(SPLIT_METRICS)
