@@ -296,3 +296,11 @@ def test_limits_are_those_of_each_step_on_its_own_batch() -> None:
         least = FLOOR * EPS * 2 * k
         assert allowed.keys() == {"w"}
         assert least < allowed["w"] <= least + 100 * (UNITS + 1) * EPS * 2 * k
+
+
+def test_a_start_that_is_not_finite_allows_nothing_of_its_own() -> None:
+    """From infinity or NaN to 1: neither the entry before the step nor the update says how far 1 may be off."""
+    for old in (INF, -INF, NAN):
+        assert _beyond(vector(old), vector(1.0), vector(1.5)) == (0.5, 0.0 if old == old else UNITS * 0.0)
+        assert _beyond(vector(old), vector(1.0), vector(1.0)) is None
+    assert _beyond(vector(1.0), vector(INF), vector(2.0)) == (INF, 0.0)

@@ -73,7 +73,7 @@ def test_an_accuracy_is_the_fraction_of_rows_that_are_right(rows: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("level", [0.0, 1.0], ids=["mean 0", "mean 1"])
+@pytest.mark.parametrize("level", [0.0, 1.0, 16.0], ids=["mean 0", "mean 1", "mean 16"])
 @pytest.mark.parametrize("count", [2, 5])
 def test_a_loss_of_slices_may_differ_by_rounding(count: int, level: float, dtype: torch.dtype) -> None:
     """By 64 units in the last place for each row, of 1 and of the loss itself; and not by a hundredth more."""

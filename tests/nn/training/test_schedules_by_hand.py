@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -33,6 +34,19 @@ def test_factors_are_their_formulas(kind: str, warmup: int, horizon: float) -> N
         right *= min(Fraction(1), Fraction(t, warmup)) if warmup else 1
         assert schedule.factor(t) == pytest.approx(right, rel=1e-12, abs=1e-15)
     assert schedule.constant == (kind == "constant" and warmup == 0)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Schedule(kind="inverse", horizon=2), lambda: as_schedule(lambda t: 2 / (1 + t))]
+)
+def test_positions_may_be_any_kind_of_number_from_one_on(make: Any) -> None:
+    schedule = make()
+    for one in (1, 1.0, np.int64(1), np.float32(1)):
+        assert schedule.factor(one) == 1.0
+    assert schedule.factor(np.int64(3)) == schedule.factor(3.0) == 0.5
+    for bad in (0, 0.5, np.int64(0), -1.0):
+        with pytest.raises(ValueError, match="t counts from 1, got"):
+            schedule.factor(bad)
 
 
 @pytest.mark.parametrize("index", ["position", "batch"])

@@ -24,6 +24,7 @@ from nn_experiments.training.kept_attributes import kept_attributes, kept_entrie
 from nn_experiments.training.optimizer_slots import read_slots, write_slots  # noqa: E402
 from nn_experiments.training.optimizers import Optimizer  # noqa: E402
 from nn_experiments.training.policies import ResetIfBetter, StopWhenSettled  # noqa: E402
+from nn_experiments.training.refusals import overlapping  # noqa: E402
 from nn_experiments.training.rng import generator  # noqa: E402
 from nn_experiments.training.states import check_state  # noqa: E402
 from nn_experiments.training.step import TrainingStep  # noqa: E402
@@ -513,3 +514,74 @@ def test_changes_are_said_in_words() -> None:
         "gone": f"'{'t' * 39} became nothing",
         "new": "nothing became None",
     }
+
+
+# --- draws, memory and buffers ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("purpose", ["initial", "second start"])
+@pytest.mark.parametrize("seed", [0, 5])
+def test_layers_are_drawn_one_after_the_other_weights_before_biases(seed: int, purpose: str) -> None:
+    """Linear layers and convolutions are counted from 0; what is not drawn is not counted."""
+    model = nn.Sequential(nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 3), nn.Linear(3, 1))
+    for rule, spread in (("torch", None), ("glorot_uniform", 6.0), ("he_normal", 2.0)):
+        found = initialise(model, seed, initialisation=rule, purpose=purpose, dtype=torch.float64)
+        for k, (name, fan_in, fan_out) in enumerate((("0", 4, 8), ("3", 8, 3), ("4", 3, 1))):
+            rng, shape = generator(seed, purpose, k), tuple(model.get_parameter(f"{name}.weight").shape)
+            if rule == "torch":
+                bound = 1 / math.sqrt(fan_in)
+                right = [rng.uniform(-bound, bound, shape), rng.uniform(-bound, bound, shape[0])]
+            elif rule == "glorot_uniform":
+                bound = math.sqrt(spread / (fan_in + fan_out))
+                right = [rng.uniform(-bound, bound, shape), np.zeros(shape[0])]
+            else:
+                right = [rng.normal(0, math.sqrt(spread / fan_in), shape), np.zeros(shape[0])]
+            assert found[f"{name}.weight"].tolist() == right[0].tolist()
+            assert found[f"{name}.bias"].tolist() == right[1].tolist()
+
+
+class Held(nn.Module):
+    """Buffers that are parts of one piece of memory, [first, last) each."""
+
+    def __init__(self, *ranges: tuple[int, int], dtype: torch.dtype = torch.float64) -> None:
+        super().__init__()
+        memory = torch.zeros(12, dtype=dtype)
+        for k, (first, last) in enumerate(ranges):
+            self.register_buffer(f"b{k}", memory[first:last])
+
+
+@pytest.mark.parametrize(
+    ("ranges", "names"),
+    [
+        (((0, 4), (4, 8)), None),  # side by side
+        (((4, 8), (0, 4)), None),
+        (((0, 4), (3, 8)), ("b0", "b1")),
+        (((3, 8), (0, 4)), ("b1", "b0")),  # by their place in memory
+        (((0, 8), (2, 3)), ("b0", "b1")),
+        (((0, 8), (1, 2), (9, 10)), ("b0", "b1")),
+        (((0, 1), (1, 9), (8, 10)), ("b1", "b2")),
+        (((0, 0), (0, 4), (4, 12)), None),  # one has no entries
+        (((0, 4), (0, 4)), ("b0", "b1")),
+        (((0, 4), (5, 8), (9, 12)), None),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.int8])
+def test_tensors_that_share_memory_are_found(ranges: Any, names: tuple[str, str] | None, dtype: torch.dtype) -> None:
+    assert overlapping(Held(*ranges, dtype=dtype)) == names
+
+
+def test_the_names_of_buffers_are_watched_module_by_module() -> None:
+    """A module itself has a path without a name; one that gets or loses a buffer differs from before there alone."""
+    model = nn.Sequential(nn.BatchNorm1d(1), nn.Sequential(nn.Linear(1, 1)))
+    before = hidden_state.hidden_state(model, {}, None)
+    batch_norm = ("keys", "running_mean", "running_var", "num_batches_tracked")
+    found = {path: value for path, value in before.items() if path.endswith("_buffers")}
+    assert found == {
+        "the module's _buffers": ("keys",),
+        "the module's 0._buffers": batch_norm,
+        "the module's 1._buffers": ("keys",),
+        "the module's 1.0._buffers": ("keys",),
+    }
+    model[1][0].register_buffer("more", torch.zeros(1))
+    after = hidden_state.hidden_state(model, {}, None)
+    assert [path for path in found if after[path] != before[path]] == ["the module's 1.0._buffers"]
