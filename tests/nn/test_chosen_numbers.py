@@ -122,7 +122,7 @@ KEPT: dict[str, dict[str, int]] = {
     "runs.own": {"_prepare": 2},
     "runs.setup": {"prepare": 2},
     "studies.problems": {"problem": 4},
-    "training.reachable": {"_is_own": 4096, "_attribute_names": 4096, "global_names": 4096, "_imports": 4096},
+    "training.reachable": {"_is_own": 4096, "attribute_names": 4096, "global_names": 4096, "_imports": 4096},
     "training.sampling": {"_permutation": 16},
 }
 
