@@ -51,7 +51,7 @@ class ScipyNoise(Noise):
     Raises
     ------
     TypeError
-        If ``law`` is not a frozen law on R.
+        If ``law`` is not a frozen law on R, or one of its parameters is an array, which makes it many laws.
 
     Examples
     --------
@@ -65,6 +65,11 @@ class ScipyNoise(Noise):
     def __init__(self, law: object) -> None:
         if not isinstance(law, rv_frozen):
             raise TypeError(f"noise must be a frozen law such as scipy.stats.t(3), got {law!r}")
+        if any(np.ndim(x) for x in (*law.args, *law.kwds.values())):
+            raise TypeError(
+                "the parameters of a law of noise must be numbers: every coordinate has the same law. Got arrays in "
+                f"stats.{law.dist.name} with {law.args!r} and {law.kwds!r}"
+            )
         self.law = law
         self._mean, self._variance = _checked(law)
 
@@ -104,8 +109,6 @@ class ScipyNoise(Noise):
         if name not in ("t", "cauchy"):
             return None
         shapes, loc, scale = self.law.dist._parse_args(*self.law.args, **self.law.kwds)
-        if any(np.ndim(x) for x in (*shapes, loc, scale)):
-            return None
         return (
             Student(float(shapes[0]), float(scale), center=float(loc))
             if name == "t"
