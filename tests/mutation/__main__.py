@@ -11,6 +11,9 @@ from pathlib import Path
 from tests.mutation import coverage_of_tests, groups, run, table, tree
 from tests.mutation.mutate import Mutant
 
+#: So many given paths of tests are named in the report.
+FEW = 8
+
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """Return what the command line asks for."""
@@ -92,7 +95,8 @@ def main(given: list[str] | None = None) -> int:
     known = table.equivalents(asked.equivalent)
     limit = "" if asked.test_seconds == float("inf") else f", the first {asked.test_seconds:g} s of them"
     if asked.tests:
-        limit += f", those below {', '.join(asked.tests)} alone"
+        few = len(asked.tests) <= FEW
+        limit += f", those below {', '.join(asked.tests) if few else f'{len(asked.tests)} given paths'} alone"
     report = (
         f"Revision {revision[:12]}, seed {asked.seed}, {asked.count} mutants per group, "
         f"{datetime.date.today().isoformat()}; {len(results)} of {len(sampled)} mutants were run, each by the tests "
