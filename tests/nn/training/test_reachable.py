@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import random
+import sys
+import types
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +20,7 @@ from torch import nn  # noqa: E402
 
 from nn_experiments.training import reachable as module  # noqa: E402
 from nn_experiments.training.hidden_state import changed, hidden_state  # noqa: E402
-from nn_experiments.training.reachable import attributes, methods, reachable, reaches  # noqa: E402
+from nn_experiments.training.reachable import attributes, imported_modules, methods, reachable, reaches  # noqa: E402
 
 #: What is looked for.
 TARGET = SimpleNamespace(name="target")
@@ -220,3 +222,37 @@ def test_methods_are_those_of_the_users_classes() -> None:
 
     assert [name for name, _ in methods(Below())] == ["more", "method", "static", "of"]
     assert list(methods(nn.Linear(1, 1))) == []
+
+
+def defined(text: str, package: str | None) -> types.FunctionType:
+    """Return the function ``f`` of a module's text, as if the module were in a package."""
+    names: dict[str, Any] = {} if package is None else {"__package__": package}
+    exec(text, names)
+    return names["f"]
+
+
+@pytest.mark.parametrize(
+    ("text", "package", "modules"),
+    [
+        ("import os.path", None, ["os", "os.path"]),
+        ("import os.path as path, json", "nn_experiments.training", ["json", "os", "os.path"]),
+        ("from . import reachable", "nn_experiments.training", ["nn_experiments", "nn_experiments.training"]),
+        (
+            "from .hidden_state import changed",
+            "nn_experiments.training",
+            ["nn_experiments", "nn_experiments.training.hidden_state"],
+        ),
+        ("from ..training import hidden_state", "nn_experiments.engine", ["nn_experiments", "nn_experiments.training"]),
+        ("from .hidden_state import changed", None, []),  # in no package, nothing is beside it
+        ("from ... import anything", "nn_experiments.training", []),  # beyond the outermost package
+        ("import no_such_module", "nn_experiments", []),
+        ("def g():\n        import json\n    return g", None, ["json"]),  # in a function within it
+        ("return 1", None, []),
+    ],
+    ids=["dots", "several", "package", "beside", "above", "alone", "too far", "none", "inner", "nothing"],
+)
+def test_modules_that_a_function_imports(text: str, package: str | None, modules: list[str]) -> None:
+    """Those that are loaded, with the packages that they are in; dots count from the function's own package."""
+    function = defined(f"def f():\n    {text}", package)
+    found = list(imported_modules(function))
+    assert sorted({id(one) for one in found}) == sorted({id(sys.modules[name]) for name in modules})

@@ -524,7 +524,7 @@ def test_changes_are_said_in_words() -> None:
 def test_layers_are_drawn_one_after_the_other_weights_before_biases(seed: int, purpose: str) -> None:
     """Linear layers and convolutions are counted from 0; what is not drawn is not counted."""
     model = nn.Sequential(nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 3), nn.Linear(3, 1))
-    for rule, spread in (("torch", None), ("glorot_uniform", 6.0), ("he_normal", 2.0)):
+    for rule, spread in (("torch", 1.0), ("glorot_uniform", 6.0), ("he_normal", 2.0)):
         found = initialise(model, seed, initialisation=rule, purpose=purpose, dtype=torch.float64)
         for k, (name, fan_in, fan_out) in enumerate((("0", 4, 8), ("3", 8, 3), ("4", 3, 1))):
             rng, shape = generator(seed, purpose, k), tuple(model.get_parameter(f"{name}.weight").shape)
@@ -543,7 +543,7 @@ def test_layers_are_drawn_one_after_the_other_weights_before_biases(seed: int, p
 class Held(nn.Module):
     """Buffers that are parts of one piece of memory, [first, last) each."""
 
-    def __init__(self, *ranges: tuple[int, int], dtype: torch.dtype = torch.float64) -> None:
+    def __init__(self, *ranges: tuple[int, int], dtype: Any) -> None:
         super().__init__()
         memory = torch.zeros(12, dtype=dtype)
         for k, (first, last) in enumerate(ranges):
@@ -566,7 +566,7 @@ class Held(nn.Module):
     ],
 )
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.int8])
-def test_tensors_that_share_memory_are_found(ranges: Any, names: tuple[str, str] | None, dtype: torch.dtype) -> None:
+def test_tensors_that_share_memory_are_found(ranges: Any, names: tuple[str, str] | None, dtype: Any) -> None:
     assert overlapping(Held(*ranges, dtype=dtype)) == names
 
 
@@ -582,6 +582,6 @@ def test_the_names_of_buffers_are_watched_module_by_module() -> None:
         "the module's 1._buffers": ("keys",),
         "the module's 1.0._buffers": ("keys",),
     }
-    model[1][0].register_buffer("more", torch.zeros(1))
+    model.get_submodule("1.0").register_buffer("more", torch.zeros(1))
     after = hidden_state.hidden_state(model, {}, None)
     assert [path for path in found if after[path] != before[path]] == ["the module's 1.0._buffers"]
