@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction as F
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,13 @@ def test_points_of_a_search_are_the_start_and_normal_ones_about_it(d: int) -> No
     steps = np.random.default_rng(sub_sequence(7, "overrides")).standard_normal((4, d))
     np.testing.assert_allclose((found[1:] - theta) / (1 + np.abs(theta)), steps, rtol=1e-9)
     assert len(_points(halves(0.0), theta, 7)) == 4
+    given: list[Any] = []
+    family = halves(0.0)
+    family.random_points = lambda rng, near, count: given.extend([rng, near, count]) or np.ones((count, d))  # type: ignore[method-assign,func-returns-value]
+    assert _points(family, theta, 7, 2).tolist() == [theta.tolist(), [1.0] * d, [1.0] * d]
+    assert isinstance(given[0], np.random.Generator)
+    assert given[1] is theta
+    assert given[2] == 2
 
 
 @pytest.mark.parametrize("side", [1, -1])
@@ -57,9 +65,9 @@ def test_a_listed_map_may_differ_by_the_roundings_of_the_largest_numbers(side: i
     family, theta = halves(1.0), np.array([3.0, -8.0])
     x = _points(family, theta, 0)
     slack = gamma(64 + 32) * 4 * (1 + np.max(np.abs(x)) + np.max(np.abs(x / 2 + 1)))
-    _search_support(family, theta, [(1.0, 1.0 + side * 0.98 * slack)], 0)
+    _search_support(family, theta, [(1.0, 1.0 + side * 0.995 * slack)], 0)
     with pytest.raises(DeclarationRefuted, match=r"does not list T_1 .* sends x = \[3\.0, -8\.0\] to \[2\.5, -3\.0\]"):
-        _search_support(family, theta, [(1.0, 1.0 + side * 1.02 * slack)], 0)
+        _search_support(family, theta, [(1.0, 1.0 + side * 1.005 * slack)], 0)
 
 
 def test_the_first_map_that_is_not_listed_is_named() -> None:
@@ -88,6 +96,30 @@ def test_a_map_that_is_drawn_more_often_than_stated_is_named(j: int) -> None:
     _search_support(family, theta, [(None, 1.0), (0.3, 2.0)], 3)  # without a number nothing is counted
 
 
+def test_maps_that_agree_at_the_start_alone_are_different_maps() -> None:
+    """x/2 and x/4 have the same image of 0."""
+    family = ct.RandomOperator(lambda rng: float(rng.choice([0.5, 0.25])), lambda x, u: u * x)
+    theta = np.array([0.0])
+    _search_support(family, theta, [(0.5, 0.5), (0.5, 0.25)], 3)
+    for listed in (0.5, 0.25):
+        with pytest.raises(DeclarationRefuted, match="does not list T_"):
+            _search_support(family, theta, [(1.0, listed)], 3)
+    with pytest.raises(DeclarationRefuted, match=r"gives map 1 the probability 0\.25, but 0\.(4|5)\d* of 512 draws"):
+        _search_support(family, theta, [(0.75, 0.5), (0.25, 0.25)], 3)
+
+
+@pytest.mark.parametrize(
+    ("d", "large", "count"), [(1, 200, 100), (1, 199, 99), (2, 400, 100), (2, 100, 64), (1, 10**6, 512)]
+)
+def test_as_many_maps_are_drawn_as_there_is_room_for(
+    d: int, large: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For images of two maps of d numbers, at least 64 and at most 2048 (here 512)."""
+    monkeypatch.setattr(overrides, "LARGE", large)
+    with pytest.raises(DeclarationRefuted, match=rf" of {count} draws \(seed 3\) are this map"):
+        _search_support(halves(1.0, 2.0), np.zeros(d), [(0.01, 1.0), (0.99, 2.0)], 3)
+
+
 @pytest.mark.parametrize("size", [0.5, 30.0])
 def test_a_linear_part_may_differ_by_the_roundings_of_its_largest_entry(size: float) -> None:
     """γ(64 + 16 d) (1 + max |A|), in the entry that differs most."""
@@ -97,12 +129,12 @@ def test_a_linear_part_may_differ_by_the_roundings_of_its_largest_entry(size: fl
     for place in ((0, 0), (0, 1), (1, 1)):
         other = np.zeros((2, 2))
         other[place] = 1.0
-        _search_linear_parts(family, [np.zeros((2, 2)), A + 0.98 * slack * other], [0.0])
+        _search_linear_parts(family, [np.zeros((2, 2)), A + 0.993 * slack * other], [0.0])
         mixed = ct.RandomOperator(
             lambda rng: 0.0, lambda x, u: x @ A.T, affine=lambda u, other=other: (A + u * other, [0.0, 0.0])
         )
         with pytest.raises(DeclarationRefuted, match=r"linear part of T_2 of .* not among the 1 of "):
-            _search_linear_parts(mixed, [A], [0.98 * slack, 1.02 * slack])
+            _search_linear_parts(mixed, [A], [0.993 * slack, 1.007 * slack])
 
 
 class Stated(QuadraticSGD):
@@ -119,6 +151,7 @@ class Stated(QuadraticSGD):
             object.__setattr__(self, name, value)
 
     def displacement_moment(self, theta: Any, p: float) -> Constant:
+        assert np.shape(theta) == (1,)
         return Constant(self.stated_moment, "declared", "own")
 
     def factor_moment(self, p: float) -> float | None:
@@ -143,6 +176,7 @@ def test_moments_of_the_displacement_are_powers(p: float) -> None:
     theta = np.array([0.0])
     search_stated_moments(Stated(stated_moment=true), theta, p, 0)
     search_stated_moments(Stated(stated_moment=np.inf), theta, p, 0)
+    search_stated_moments(Stated(stated_moment=0.0), np.array([F(0)], dtype=object), p, 0)  # exact points are not asked
     wrong = true * 0.6 ** (1 / min(p, 2))
     with pytest.raises(DeclarationRefuted) as refused:
         search_stated_moments(Stated(stated_moment=wrong), theta, p, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,15 +24,10 @@ LOSSES: dict[str, tuple[Callable[..., Any], str]] = {
         lambda t, x, y: np.log(np.exp(t[0] * x) + np.exp(t[1]) + 1) - y * t[0],
         "log(exp(a*x) + exp(b) + 1) - y*a",
     ),
-    "division": (lambda t, x, y: (t[0] * x + 2) / (t[1] ** 2 + 1 + y**2), "(a*x + 2)/(b**2 + 1 + y**2)"),
     "roots and waves": (
         lambda t, x, y: np.sqrt(1 + t[0] ** 2 * x**2) * np.cos(t[1] * y),
         "sqrt(1 + a**2*x**2)*cos(b*y)",
     ),
-    "sine": (lambda t, x, y: np.sin(t[0] * t[1] + x) - 3 * t[0] + y, "sin(a*b + x) - 3*a + y"),
-    "reciprocal": (lambda t, x, y: y / (5 + t[0] * x + t[1]) - t[0] / 4, "y/(5 + a*x + b) - a/4"),
-    "squares": (lambda t, x, y: np.square(t[0] * x - y) + t[1] * t[0], "(a*x - y)**2 + a*b"),
-    "cube": (lambda t, x, y: (t[0] + x * t[1]) ** 3 / 2 - (2 - t[0] * y), "(a + x*b)**3/2 - (2 - a*y)"),
     "expit": (lambda t, x, y: special.expit(t[0] * x) * t[1] + np.exp(t[1] * y / 4), "b/(1 + exp(-a*x)) + exp(b*y/4)"),
     "logarithms": (
         lambda t, x, y: np.log1p((t[0] * x) ** 2) + np.log(3 + t[1] * y),
@@ -53,7 +48,8 @@ FRAMES = {"identity": np.eye(2), "oblique": np.array([[2.0, 0.5], [-1.0, 1.0]])}
 def exact(name: str) -> list[Callable[[float, float], np.ndarray]]:
     """The first, second and third derivatives of the mean loss, as functions of the two parameters."""
     a, b, x, y = sympy.symbols("a b x y")
-    loss = sympy.sympify(LOSSES[name][1], {"a": a, "b": b, "x": x, "y": y})
+    symbols, parse = {"a": a, "b": b, "x": x, "y": y}, cast(Any, sympy.sympify)
+    loss = parse(LOSSES[name][1], locals=symbols)
     out = []
     for order in (1, 2, 3):
         places = ["".join(place) for place in itertools.product("ab", repeat=order)]
