@@ -45,6 +45,8 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
         raise ValueError(f"a start must be made of real numbers, got {theta0!r}")
     if point.dtype.kind == "f" and np.isnan(point).any():
         raise ValueError("a start must not contain NaN")
+    if point.dtype.kind in "iub" and point.dtype != np.int64:  # integers of few bits, or without a sign, wrap around
+        point = point.astype(object if point.dtype == np.uint64 else np.int64)
     if dim is not None and point.shape[-1] != dim:
         raise ValueError(f"this family acts on points with {dim} coordinates, got a start of shape {point.shape}")
     return point

@@ -33,6 +33,8 @@ __all__ = [
     "as_space",
 ]
 
+WIDE = 2**31  # integers below it, and sums of as many differences of them as arrays have entries, fit into int64
+
 
 class Space(ABC):
     """A complete metric space: ``distance(x, y)`` on points with ``event_ndim`` trailing axes, batches in front.
@@ -82,7 +84,12 @@ class Space(ABC):
 
 
 def _difference(x: ArrayLike, y: ArrayLike) -> NDArray:
-    return np.subtract(np.asarray(x), np.asarray(y))
+    """Return x - y. Integers are widened first: those of few bits, or without a sign, would wrap around."""
+    first, second = np.asarray(x), np.asarray(y)
+    if first.dtype.kind in "iub" and second.dtype.kind in "iub":
+        small = all(not a.size or -WIDE < int(a.min()) <= int(a.max()) < WIDE for a in (first, second))
+        first, second = (a.astype(np.int64 if small else object) for a in (first, second))
+    return np.subtract(first, second)
 
 
 @dataclass(frozen=True)
