@@ -157,6 +157,7 @@ def minus_lie_bracket(v: VectorField, w: VectorField, theta: Vector) -> Vector:
     array([2.])
     """
     check_fields((v, w))
+    theta = check_theta(theta)
     return v.differential(theta, (w(theta),)) - w.differential(theta, (v(theta),))
 
 
@@ -180,6 +181,7 @@ def minus_lie_bracket_sum(fields: Sequence[VectorField], theta: Vector) -> Vecto
     """
     if not check_fields(fields):
         raise ValueError("a sum of brackets needs at least one field")
+    theta = check_theta(theta)
     later = sum((field(theta) for field in fields[1:]), fields[0](theta))
     earlier = later * 0
     total = later * 0

@@ -374,7 +374,7 @@ def check_vectors(name: str, values: Sequence[Vector], axes: int) -> Sequence[Ve
 
 
 def check_theta(theta: Vector) -> Vector:
-    """Return a vector (d,): a NumPy array or a tensor as it is, a list of numbers as an array.
+    """Return a vector (d,): a NumPy array or a tensor as it is, a list of numbers as an array, integers as floats.
 
     Raises
     ------
@@ -398,6 +398,8 @@ def check_theta(theta: Vector) -> Vector:
             raise ValueError(f"theta must be a vector (d,) of numbers, got {theta!r}")
         if theta.dtype.kind in "fc" and np.isnan(theta).any():
             raise ValueError(f"theta must not contain NaN, got {theta!r}")
+        if theta.dtype.kind in "iub":  # powers of integers wrap around
+            return theta.astype(float)
     elif not isinstance(theta, _Tensor):
         raise TypeError(f"theta must be a vector (d,): a NumPy array, a list of numbers or a tensor, got {theta!r}")
     return theta
@@ -423,10 +425,11 @@ def check_word(word: Sequence[int], available: int) -> tuple[int, ...]:
     """
     if not isinstance(word, Iterable):
         raise TypeError(f"the word must be a list of the maps' numbers, such as [2, 1], got {word!r}")
-    for i in word:
+    listed = tuple(word)  # an iterator is read only once
+    for i in listed:
         if isinstance(i, bool) or not isinstance(i, (int, np.integer)) or not 1 <= i <= available:
             raise ValueError(f"the word names map {i!r}; the maps are 1 … {available} (counted from 1)")
-    return tuple(int(i) for i in word)
+    return tuple(int(i) for i in listed)
 
 
 def _partitions(total: int, largest: int) -> Iterator[tuple[int, ...]]:

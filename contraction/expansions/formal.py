@@ -8,7 +8,7 @@ independent elementary differentials.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import permutations
 from math import factorial, prod
@@ -18,7 +18,7 @@ import numpy as np
 
 from contraction.arguments import check_integer
 from contraction.expansions.coefficients import check_order_of_expansion
-from contraction.expansions.fields import VectorField, check_word
+from contraction.expansions.fields import VectorField, check_theta, check_word
 from contraction.types import Vector
 
 __all__ = [
@@ -77,7 +77,8 @@ def formal_coefficient(word: Sequence[int], order: int) -> Formal:
     {"V1''(V2, V2)": '1/2', "V1''(V2, V3)": '1', "V1''(V3, V3)": '1/2', "V1'V2'V3": '1', "V2''(V3, V3)": '1/2'}
     """
     check_order_of_expansion(order)
-    word = check_word(word, max((int(i) for i in word if isinstance(i, int)), default=1))
+    word = tuple(word) if isinstance(word, Iterable) else word
+    word = check_word(word, max((int(i) for i in word if isinstance(i, int | np.integer)), default=1))
     result: Formal = {}
     for tree in _increasing_trees(0, len(word), order):
         weight = Fraction(1, labelled_symmetry(tree))  # the positions' own symmetry, before labels are merged
@@ -172,6 +173,7 @@ def evaluate_formal(formal: Mapping[LabelledTree, Fraction], fields: Sequence[Ve
         return known[tree]
 
     check_word([label for tree in formal for label in _labels(tree)], len(fields))
+    theta = check_theta(theta)
     exact = isinstance(theta, np.ndarray) and theta.dtype.kind == "O"
     total = theta * 0
     for tree, weight in formal.items():

@@ -47,12 +47,15 @@ def quadratic_field(hessian: Vector, shift: Vector) -> VectorField:
     for name, x in (("matrix", hessian), ("shift", shift)):
         if x.dtype.kind not in "fiubO" or (x.dtype != object and not np.all(np.isfinite(x))):
             raise ValueError(f"the {name} of a quadratic loss must have finite entries, got {x.tolist()}")
-    if hessian.dtype != object and not np.allclose(hessian, hessian.T, rtol=1e-12, atol=0):
+    exact = hessian.dtype == object
+    if not (np.all(hessian == hessian.T) if exact else np.allclose(hessian, hessian.T, rtol=1e-12, atol=0)):
         raise ValueError("the matrix of a quadratic loss must be symmetric; use numpy_field for other linear fields")
 
     def series(coefficients: Vector) -> Vector:
         result = -(coefficients @ hessian)  # H is symmetric
-        result[0] += shift
+        first = result[0] + shift
+        result = result.astype(first.dtype, copy=False)  # exact numbers in one of H and the shift alone
+        result[0] = first
         return result
 
     def derivative(theta: Vector, vectors: Sequence[Vector]) -> Vector:

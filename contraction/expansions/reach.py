@@ -113,8 +113,9 @@ def correction_reach(
     rates = np.asarray(h, dtype=float)
     if rates.size == 0 or not np.all(rates > 0) or np.any(np.diff(rates) <= 0):
         raise ValueError(f"the learning rates must be positive and increasing, got {list(h)!r}")
+    at, orders = list(at), list(orders)
     if not at or min(at) < 2 or not orders or min(orders) < 1:
-        raise ValueError(f"iterates must be at least 2 and orders at least 1, got {list(at)!r} and {list(orders)!r}")
+        raise ValueError(f"iterates must be at least 2 and orders at least 1, got {at!r} and {orders!r}")
     forward, backward = prefix_series(fields, theta0, max(orders), at)
     errors = np.empty((len(orders), len(at), len(rates)))
     for i, n in enumerate(at):

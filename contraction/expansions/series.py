@@ -117,13 +117,18 @@ class Series:
         """Flatten every coefficient to one axis."""
         return self.reshape(-1)
 
-    def sum(self, axis: int | tuple[int, ...] | None = None) -> Series:
-        """Sum every coefficient over the axis or axes (default: all of them)."""
-        return self._each(lambda c: c.sum(axis=axis))
+    def transpose(self, *axes: int | tuple[int, ...]) -> Series:
+        """Permute the axes of every coefficient (default: reverse them)."""
+        order = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple | list) else axes
+        return self._each(lambda c: c.transpose(*order))
 
-    def mean(self, axis: int | tuple[int, ...] | None = None) -> Series:
+    def sum(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Series:
+        """Sum every coefficient over the axis or axes (default: all of them)."""
+        return self._each(lambda c: c.sum(axis=axis, keepdims=keepdims))
+
+    def mean(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Series:
         """Average every coefficient over the axis or axes (default: all of them)."""
-        return self._each(lambda c: c.mean(axis=axis))
+        return self._each(lambda c: c.mean(axis=axis, keepdims=keepdims))
 
     # arithmetic
 
@@ -140,13 +145,13 @@ class Series:
     ) -> Series:
         name = function.__name__
         if name in ("sum", "mean", "reshape", "ravel", "transpose"):
-            if name == "transpose" and len(args) == 1 and not kwargs:
-                return args[0].T
-            return getattr(args[0], name)(*args[1:], **kwargs)
+            given = (kwargs.pop("axes"),) if kwargs.get("axes") is not None else args[1:]
+            return getattr(args[0], name)(*given, **kwargs)
         if name == "dot" and len(args) == 2:
-            return _matmul(*args)
+            return _dot(*args)
         if name == "outer" and len(args) == 2:
-            return _multiply(_column(args[0]), args[1])
+            first, second = (x.ravel() if isinstance(x, Series) else np.ravel(np.asarray(x)) for x in args)
+            return _multiply(_column(first), second)
         if name in ("concatenate", "stack"):
             q = next(len(a.coefficients) for a in args[0] if isinstance(a, Series))
             parts = [_pad(a, q) for a in args[0]]
@@ -176,6 +181,11 @@ class Series:
         raise self._refused("a comparison such as x < y")
 
     __gt__ = __le__ = __ge__ = __lt__
+
+    def __eq__(self, other: object) -> bool:
+        raise self._refused("a comparison such as x == y")
+
+    __ne__ = __eq__
 
     def __floordiv__(self, other: Vector) -> Series:
         raise self._refused("the floor division //")
@@ -304,11 +314,24 @@ def _matmul(a: Vector, b: Vector) -> Series:
     if isinstance(a, Series) and isinstance(b, Series):
         return _convolve(a, b, np.matmul)
     if isinstance(a, Series):
-        return a._each(lambda c: c @ b) if a.ndim == 0 else Series(np.matmul(a.coefficients, np.asarray(b)))
+        matrix = np.asarray(b)
+        if a.ndim == 0 or matrix.ndim > 2:  # the axis of the coefficients is none of a stack of matrices
+            return a._each(lambda c: c @ matrix)
+        return Series(np.matmul(a.coefficients, matrix))
     matrix = np.asarray(a)
+    if matrix.ndim > 2:
+        return b._each(lambda c: matrix @ c)
     if b.ndim == 1:  # one product for all coefficients
         return Series(b.coefficients @ (matrix if matrix.ndim == 1 else matrix.T))
     return Series(np.matmul(matrix, b.coefficients))
+
+
+def _dot(a: Vector, b: Vector) -> Series:
+    """np.dot: a product of numbers, vectors and matrices; of arrays with more axes it is not that of ``@``."""
+    axes = [x.ndim if isinstance(x, Series) else np.ndim(x) for x in (a, b)]
+    if max(axes) > 2:
+        raise TypeError(_unknown("np.dot of arrays with more than two axes"))
+    return _matmul(a, b) if min(axes) else _multiply(a, b)
 
 
 def _divide(a: Vector, b: Vector) -> Series:
@@ -330,13 +353,17 @@ def _divide(a: Vector, b: Vector) -> Series:
 def _power(x: Vector, exponent: Scalar) -> Series:
     if isinstance(exponent, Series) or not isinstance(x, Series):
         raise TypeError("the exponent of a power of a series must be a number")
-    if isinstance(exponent, (int, np.integer)) and exponent >= 0:
+    at_zero = not np.all(x.coefficients[0] != 0)
+    whole = isinstance(exponent, (int, np.integer)) or (
+        at_zero and isinstance(exponent, (float, np.floating)) and float(exponent).is_integer()
+    )
+    if whole and exponent >= 0:
         result = x * 0 + 1
         for _ in range(int(exponent)):
             result = result * x
         return result
     c = x.coefficients
-    if not np.all(c[0] != 0):
+    if at_zero:
         raise ValueError(f"x**{exponent} has no Taylor series at x = 0")
     rows = [c[0] ** exponent]
     for k in range(1, len(c)):
