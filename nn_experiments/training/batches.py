@@ -95,7 +95,14 @@ def check_batch(i: int, batch: object) -> None:
     ------
     TypeError
         If it is anything but a tuple or list of at least two entries.
+    ValueError
+        If it is a `Batch` with another index, on which masks and schedules depend.
     """
+    if isinstance(batch, Batch) and batch.index != i:
+        raise ValueError(
+            f"batches({i}) returned a nn_experiments.Batch with the index {batch.index!r}: the index of B_i is i, "
+            "since dropout masks, frozen randomness and schedules with index='batch' depend on it"
+        )
     if isinstance(batch, str | bytes) or not isinstance(batch, Sequence) or len(batch) < 2:
         length = f" of length {len(batch)}" if isinstance(batch, Sequence) else ""
         raise TypeError(

@@ -174,9 +174,9 @@ def from_loop(
 
     The code must have one of two forms. Either it is a function of model, optimizer and loader with a plain loop,
     ``for inputs, targets in loader: …; optimizer.step()``; T_i is then this loop over B_i alone. Or it is a function of
-    model, optimizer and one batch. A loop must give the same weights for several batches at once as for one batch at a
-    time. That is tried with the first three batches, and then with as many of the recorded ones as three seconds allow,
-    a number that ``step.compared`` keeps. What happens in a longer loop alone is not seen.
+    model, optimizer and one batch. A loop must give the same weights and buffers for several batches at once as for one
+    batch at a time. That is tried with the first three batches, and then with as many of the recorded ones as three
+    seconds allow, a number that ``step.compared`` keeps. What happens in a longer loop alone is not seen.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def from_loop(
     CannotReplay
         If the code changes a counter, say, or which parameters require gradients.
     NotDeterministic
-        If the loop over several batches gives other weights than the loop over each batch in turn.
+        If the loop over several batches gives other weights or buffers than the loop over each batch in turn.
 
     Examples
     --------
@@ -370,9 +370,10 @@ def _compare(user: _FunctionLoop, step: LoopStep, state: State, batches: Recorde
         single = state
         for t, batch in enumerate(data, 1):
             single = step(single, batch, t)
-    name = _differing(together["parameters"], single["parameters"])
+    ends = [end["parameters"] | end["buffers"] for end in (together, single)]
+    name = _differing(*ends)
     if name is not None:
-        gap = float((widened(together["parameters"][name]) - widened(single["parameters"][name])).abs().max())
+        gap = float((widened(ends[0][name]) - widened(ends[1][name])).abs().max())
         raise NotDeterministic(
             f"the loop does something else on {count} batches than on these one by one: {name} differs by "
             f"{gap:.3g}. It goes over its loader several times, or counts its batches, or something happens at the "

@@ -117,7 +117,7 @@ def measures(
         If the loss does not return one scalar tensor, or the targets of an accuracy are not integers.
     ValueError
         If there is no data; if inputs and targets differ in length; or if ``rows`` is less than the number of rows and
-        the loss is not a mean over rows, so that it cannot be computed from slices.
+        the loss is not a mean over rows, or the outputs for a row depend on the others, so that slices do not do.
     Broadcasts
         If a loss of torch compares outputs and targets of different shapes.
 
@@ -211,6 +211,35 @@ def _check_loss(model: nn.Module, loss: Criterion, inputs: torch.Tensor, targets
             f"the loss is not a mean over rows: on {few} rows it is {float(whole):.6g}, and {float(of_parts):.6g} as "
             f"the mean over two parts of them; give rows={count} or more, so that the data are not cut"
         )
+    if not _by_rows(model, x, outputs, 64 * few * eps):
+        raise ValueError(
+            f"the model's outputs for a row depend on the other rows: on {few} rows at once they differ from those on "
+            f"two parts of them, as with batch norm that uses the statistics of its batch in evaluation mode, too; "
+            f"give rows={count} or more, so that the data are not cut"
+        )
+
+
+def _by_rows(model: nn.Module, inputs: object, outputs: object, share: float) -> bool:
+    """Return whether a model gives two halves of some rows the outputs that it gives them together, up to rounding."""
+    middle = _length(inputs) // 2
+    try:
+        with torch.no_grad():
+            halves = [call(model, rows_of(inputs, rows)) for rows in (slice(0, middle), slice(middle, None))]
+    except Exception:  # such as batch norm that has one row to take the variance of
+        return False
+    whole, first, second = (tensors_of(tree) for tree in (outputs, *halves))
+    if not whole.keys() == first.keys() == second.keys():
+        return False
+    for name, value in whole.items():
+        parts = first[name], second[name]
+        if not value.ndim or not all(part.ndim for part in parts) or len(value) != sum(map(len, parts)):
+            continue  # not one row for each, as of a penalty, of which the loss makes what it does
+        if value.shape[1:] != parts[0].shape[1:] or value.shape[1:] != parts[1].shape[1:]:
+            return False
+        gap = (torch.cat(parts).to(torch.complex128) - value.to(torch.complex128)).abs()
+        if gap.numel() and float(gap.max()) > share * max(1.0, float(value.to(torch.complex128).abs().max())):
+            return False
+    return True
 
 
 def _check_classes(name: str, model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> None:

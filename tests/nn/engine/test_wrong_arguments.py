@@ -169,6 +169,13 @@ ROWS: dict[str, Row] = {
         TypeError,
         r"batches must be a function \(i\); got one with the arguments \(\)",
     ),
+    "batches of one index": (
+        batches,
+        lambda i: nne.Batch(*BATCH[:2], i),
+        lambda i: nne.Batch(*BATCH[:2], 1),
+        ValueError,
+        r"batches\(2\) returned a nn_experiments.Batch with the index 1: the index of B_i is i, since dropout masks",
+    ),
     "one batch alone": (
         batches,
         lambda i: [BATCH, BATCH][i - 1],

@@ -226,6 +226,13 @@ def another() -> object:
     return lambda _, __, batch: train(model, optimizer, [batch])
 
 
+def statistics_at_the_end(model, optimizer, batches) -> None:
+    """Train, and set a running mean, which training does not read, to what the whole loop has seen."""
+    seen = [inputs.mean() for inputs, _ in batches]
+    train(model, optimizer, batches)
+    model[1].running_mean.fill_(sum(seen))
+
+
 def noisy(model, optimizer, batch) -> None:
     train(model, optimizer, [[batch[0] + torch.randn_like(batch[0]), batch[1]]])
 
@@ -238,6 +245,7 @@ def noisy(model, optimizer, batch) -> None:
         (twice, "loop", "goes over its loader several times"),
         (first_only, "loop", "does something else on 3 batches than on these one by one"),
         (decayed_at_the_end, "loop", "does something else on 3 batches .* or something happens at the end of an epoch"),
+        (statistics_at_the_end, "loop", "does something else on 3 batches .*: 1.running_mean differs"),
         (decayed_by_a_count, "loop", "does something else on 3 batches .* or counts its batches"),
         (decayed_after_four, "loop", "does something else on 5 batches .* or counts its batches"),
         (of_length, "loop", "cannot run on a list of one batch in place of the loader: AttributeError"),
@@ -251,6 +259,7 @@ def noisy(model, optimizer, batch) -> None:
         "twice",
         "first only",
         "end of the epoch",
+        "statistics at the end",
         "count",
         "later count",
         "length",

@@ -91,6 +91,26 @@ def test_a_loss_that_is_no_mean_over_rows_is_not_cut() -> None:
             nne.measures(model, loss, test=(x, y), rows=10)
 
 
+class Centred(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x - x.mean(0)
+
+
+@pytest.mark.control
+@pytest.mark.parametrize(
+    "layer", [torch.nn.BatchNorm1d(4, track_running_stats=False), Centred()], ids=["batch norm", "centred"]
+)
+def test_a_model_whose_outputs_depend_on_other_rows_is_not_cut(layer: torch.nn.Module) -> None:
+    """Right on whole data; in slices the loss would be another for each number of rows."""
+    _, x, y = classifier()
+    model = torch.nn.Sequential(layer, torch.nn.Linear(4, 3)).double()
+    whole = nne.measures(model, LOSS, test=(x, y))["test_loss"](nne.initial_state(model))
+    assert float(whole) == pytest.approx(float(LOSS(model.eval()(x), y).detach()), rel=1e-12)
+    for rows in (2, 3, 10):
+        with pytest.raises(ValueError, match=r"outputs for a row depend on the other rows.*give rows=23 or more"):
+            nne.measures(model, LOSS, test=(x, y), rows=rows)
+
+
 @pytest.mark.control
 @pytest.mark.parametrize("rare", [2, 199, 100])
 @pytest.mark.parametrize("what", ["weights", "ignored"])
