@@ -664,3 +664,44 @@ def test_settings_are_varied_where_a_field_is_not_the_catalogues(change: dict, v
     assert run_folders._varied(about) is varied
     del about["dtype"]  # a field that a run does not say is not the catalogue's
     assert run_folders._varied(about) is True
+
+
+def test_choices_of_two_folders_are_readable_json_with_sorted_keys(tmp_path: Path) -> None:
+    for name, pins in (("one", {"z": {"chunk": 1}, "b": {"chunk": 2}}), ("two", {"m": {"chunk": 3}})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / blocks.TUNING_FILE).write_text(json.dumps(pins))
+    merge._merge_pins(tmp_path / "one", tmp_path / "two")
+    whole = {"b": {"chunk": 2}, "m": {"chunk": 3}, "z": {"chunk": 1}}
+    assert (tmp_path / "two" / blocks.TUNING_FILE).read_text() == json.dumps(whole, indent=1) + "\n"
+
+
+@pytest.mark.parametrize(
+    "read", [studies.load_study, records.load_record, increments.load_increments, blocks.read_block]
+)
+def test_no_file_of_results_is_a_pickle(read: Any, tmp_path: Path) -> None:
+    """An array of objects is one: it is refused, whatever else the file has."""
+    path, hidden = tmp_path / "s.npz", np.array([{"a": 1}], dtype=object)
+    whole = measured()
+    whole.save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays |= {"iterate": np.array([1]), "meta": np.array("{}"), "seeds": np.array([0]), "iterates": np.array([0])}
+    about = json.loads(str(arrays["about"])) | {"study": "s", "orders": [], "experiment": {}, "provenance": []}
+    arrays["about"] = np.array(json.dumps(about))
+    np.savez(path, **arrays)
+    read(path)
+    names = {"load_study": "x", "load_record": "seeds", "load_increments": "loss", "read_block": "iterate"}
+    np.savez(path, **arrays | {names[read.__name__]: hidden})  # type: ignore[arg-type]  # no array is called "allow_pickle"
+    with pytest.raises(ValueError, match=r"s\.npz (does not hold|is not)"):
+        read(path)
+
+
+def test_a_warning_points_at_the_line_that_loads(tmp_path: Path) -> None:
+    usual = EXPERIMENTS["regression-square"].to_json()
+    for name, about in (("a", {"batch_size": 4}), ("b", {})):
+        root, settings = tmp_path / name, usual | about
+        blocks.write_settings(root, {"identity": name, "experiment": settings, "decides": {"of": name}})
+        blocks.write_block(root, 0, "forward", Block(np.arange(2), {"test_loss": np.ones(2)}, {}))
+    with pytest.warns(UserWarning, match="the one with the catalogue's settings is used") as seen:
+        load("regression-square", out=tmp_path)
+    assert [Path(one.filename).name for one in seen] == [Path(__file__).name]
