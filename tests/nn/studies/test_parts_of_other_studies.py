@@ -453,6 +453,21 @@ def test_features_are_hidden_units_on_the_second_half_of_the_images(monkeypatch:
             assert torch.allclose(gradient.double(), right, rtol=0, atol=1e-4 * float(right.abs().max()))
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(6, 2), (3, 3), (2, 5)])
+def test_least_squares_are_drawn_inputs_first(rows: int, columns: int) -> None:
+    """Inputs, test inputs, the truth, and noise of deviation 0.3 where there are more data than dimensions."""
+    rng = generator(0, "least squares", rows, columns)
+    inputs, test = (rng.standard_normal((count, columns)) / np.sqrt(columns) for count in (rows, 100))
+    truth = rng.standard_normal((columns, 1))
+    noise = 0.3 * rng.standard_normal((rows, 1)) if rows > columns else 0.0
+    found = problem(f"least-squares-{rows}x{columns}")
+    assert np.array_equal(found.inputs, inputs)
+    assert np.array_equal(found.test_inputs, test)
+    np.testing.assert_allclose(found.targets, inputs @ truth + noise, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found.test_targets, test @ truth, rtol=0, atol=1e-14)
+    assert found.outputs == 1
+
+
 @pytest.mark.parametrize("place", [0, 1, 499, 500, 501, 999, 1000, 1001, 1098, 1099])
 def test_the_certified_step_may_be_that_of_any_datum(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of 1100 data is ten times as long as it was, and its target a hundred: it has the largest step from θ_0."""
