@@ -17,7 +17,7 @@ from contraction.types import Scalar, Vector
 __all__ = ["polynomial_field", "rational_vector", "symbolic_field"]
 
 
-def rational_vector(values: Sequence[int | Fraction | str]) -> np.ndarray:
+def rational_vector(values: Sequence[int | Fraction | str] | np.ndarray) -> np.ndarray:
     """Return an object array of Fractions; floats are refused, because they would be rounded decimals.
 
     Raises
@@ -32,7 +32,7 @@ def rational_vector(values: Sequence[int | Fraction | str]) -> np.ndarray:
     array([Fraction(1, 1), Fraction(1, 3)], dtype=object)
     """
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, (int, Fraction, str)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer, Fraction, str)):
             raise TypeError(f"exact vectors take integers, Fractions or strings such as '2/3', got {value!r}")
     result = np.empty(len(values), dtype=object)
     result[:] = [exact_number(value) for value in values]
@@ -42,7 +42,7 @@ def rational_vector(values: Sequence[int | Fraction | str]) -> np.ndarray:
 def exact_number(value: float | Fraction | str) -> Fraction:
     """Return a number, or text such as "2/3", as a Fraction; ValueError if it is neither, or not finite."""
     try:
-        return Fraction(value)
+        return Fraction(int(value) if isinstance(value, np.integer) else value)
     except (TypeError, ValueError, OverflowError, ZeroDivisionError):
         raise ValueError(f"exact numbers are integers, Fractions or strings such as '2/3', got {value!r}") from None
 

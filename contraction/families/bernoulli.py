@@ -72,7 +72,9 @@ class BernoulliConvolution(FiniteFamily):
             raise ValueError(f"a Bernoulli convolution needs two values, got {len(values)}")
         for v in values:
             check_finite("a value", v)
-        self.h, self.values = h, tuple(values)
+        self.h, *numbers = (int(x) if isinstance(x, np.integer) else x for x in (h, *values))
+        h, values = self.h, numbers
+        self.values = tuple(numbers)
         super().__init__(
             [(1 - h, h * v) for v in values], weights, law=law, dim=1, name=f"BernoulliConvolution(h={h!s})"
         )

@@ -12,6 +12,7 @@ from contraction.arguments import check_flag, check_integer
 from contraction.families._checks import check_weights, is_exact
 from contraction.families.index_laws import IID, IndexLaw, check_independence
 from contraction.maps.affine import AffineMaps, linear
+from contraction.maps.arrays import objects
 from contraction.maps.balls import AffineEnclosure, matrix, vector
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.operators import RandomOperator
@@ -111,9 +112,9 @@ class FiniteFamily(RandomOperator):
     # --- affine tables ------------------------------------------------------------------------------------------
 
     def _set_affine(self, pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
-        objects = [(np.asarray(A, dtype=object), np.atleast_1d(np.asarray(b, dtype=object))) for A, b in pairs]
-        d = max([b.shape[-1] for _, b in objects] + [A.shape[-1] for A, _ in objects if A.ndim] + [self.dim or 1])
-        for A, b in objects:
+        given = [(objects(A), np.atleast_1d(objects(b))) for A, b in pairs]
+        d = max([b.shape[-1] for _, b in given] + [A.shape[-1] for A, _ in given if A.ndim] + [self.dim or 1])
+        for A, b in given:
             if A.ndim > 2 or b.ndim != 1 or A.shape not in ((), (d,), (d, d)) or b.shape not in ((1,), (d,)):
                 raise ValueError(
                     f"a pair (A, b) on {d} coordinates needs A of shape (), ({d},) or ({d}, {d}) and b ({d},), "
@@ -122,9 +123,9 @@ class FiniteFamily(RandomOperator):
         if self.dim not in (None, d):
             raise ValueError(f"the maps act on {d} coordinates, but dim is {self.dim}")
         self.dim = d
-        kind = KINDS[max(A.ndim for A, _ in objects)]
-        A_all = np.stack([_widen(A, kind, d) for A, _ in objects])
-        b_all = np.stack([np.broadcast_to(b, (d,)) for _, b in objects])
+        kind = KINDS[max(A.ndim for A, _ in given)]
+        A_all = np.stack([_widen(A, kind, d) for A, _ in given])
+        b_all = np.stack([np.broadcast_to(b, (d,)) for _, b in given])
         floats = A_all.astype(float), b_all.astype(float)
         if not all(np.all(np.isfinite(x)) for x in floats):
             raise ValueError("A and b must have finite entries")

@@ -13,6 +13,7 @@ from contraction.families._linear import CommonLinear
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.noise import at_exponent
 from contraction.families.own_noise import NoiseLike, as_noise
+from contraction.maps.arrays import numbers
 from contraction.maps.constants import Constant
 from contraction.maps.rounding import euclidean_norm, power_mean
 from contraction.maps.spaces import Euclidean
@@ -55,7 +56,7 @@ class HeavyBall(CommonLinear):
     vectorized = True
 
     def __init__(self, H: ArrayLike, h: float, beta: float, noise: NoiseLike = None) -> None:
-        given = np.asarray(H, dtype=float)
+        given = numbers("H", H)
         self.H = symmetric_matrix("H", np.diag(np.atleast_1d(given)) if given.ndim < 2 else given)
         d = len(self.H)
         self.h, self.beta = check_finite("the learning rate h", h), check_finite("the momentum beta", beta)

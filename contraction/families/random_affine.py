@@ -12,6 +12,7 @@ from contraction.arguments import check_integer
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
 from contraction.maps.affine import AffineMaps, linear
+from contraction.maps.arrays import numbers
 from contraction.maps.draws import one_of
 from contraction.maps.known import Known
 from contraction.maps.operators import RandomOperator
@@ -143,7 +144,7 @@ class AffineLaw(RandomOperator):
 
     def _pair(self, drawn: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray, NDArray]:
         """One pair (A, b) as arrays of floats, b of shape (d,)."""
-        A, b = (np.asarray(x, dtype=float) for x in drawn)
+        A, b = (numbers(f"{name} of draw(rng)", x) for name, x in zip("Ab", drawn, strict=True))
         d = self.dim
         assert d is not None
         if A.shape not in ((), (d,), (d, d)) or b.shape not in ((), (d,)):
@@ -160,7 +161,7 @@ class AffineLaw(RandomOperator):
             return self._pair(self._draw(rng) if many is None else one_of(many, 0, 1))
         if many is not None:
             self._pair(one_of(many, 0, size))
-            A, b = (np.asarray(x, dtype=float) for x in many)
+            A, b = (numbers(f"{name} of draw(rng, size)", x) for name, x in zip("Ab", many, strict=True))
             return A, np.broadcast_to(b if b.ndim > 1 else b[:, None], (size, self.dim or 1))
         pairs = [self._pair(self._draw(rng)) for _ in range(replicas)]
         if len({A.shape for A, _ in pairs}) != 1:

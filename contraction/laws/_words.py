@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from numbers import Rational
+from numbers import Complex, Rational
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -200,7 +200,8 @@ def callable_values(
         while inner[:length] not in known:
             length -= 1
         for k in range(length, len(inner)):
-            known[inner[: k + 1]] = maps[inner[k]](known[inner[:k]])
+            value = maps[inner[k]](known[inner[:k]])
+            known[inner[: k + 1]] = int(value) if isinstance(value, np.integer) else value
         out.append(as_hashable(known[inner]))
     return out
 
@@ -216,8 +217,10 @@ def as_hashable(point: Atom) -> Hashable:
     if isinstance(point, float | np.floating | Decimal):
         kind = "Decimal" if isinstance(point, Decimal) else "float"
         raise TypeError(f"a map returned the {kind} {point!r}: exact laws need maps that return exact numbers")
-    if isinstance(point, int | Rational):
-        return Fraction(point)
+    if isinstance(point, int | Rational | np.integer | np.bool_):
+        return as_fraction(int(point) if isinstance(point, np.bool_) else point)
+    if isinstance(point, Complex):
+        raise TypeError(f"a map returned {point!r}: exact laws need maps that return exact numbers, which are real")
     return point
 
 

@@ -67,11 +67,11 @@ class AffineMoments(Value):
     theta0: NDArray
 
     def __post_init__(self) -> None:
-        A, m, V = (np.array(x, dtype=float) for x in (self.A, self.m, self.V))
+        A, m, V = (numbers(name, x) for name, x in (("A", self.A), ("m", self.m), ("V", self.V)))
         d = A.shape[0] if A.ndim == 2 else 0
         if A.shape != (d, d) or m.shape != (d,) or V.shape != (d, d) or d == 0:
             raise ValueError(f"A, m, V must have shapes (d, d), (d,), (d, d), got {A.shape}, {m.shape}, {V.shape}")
-        theta0 = np.array(self.theta0, dtype=float)
+        theta0 = numbers("theta0", self.theta0)
         if theta0.shape not in ((), (1,), (d,)):
             raise ValueError(f"the start must be a number or have {d} coordinates, got shape {theta0.shape}")
         for name, x in (("A", A), ("m", m), ("V", V), ("theta0", theta0)):
@@ -257,7 +257,7 @@ def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> AffineMom
     if V is not None and not np.all(np.isfinite(V)):
         raise ValueError(f"the offsets of {family!r} have infinite variance, so their iterates have no covariance")
     if family.is_affine and A is not None and m is not None and V is not None:
-        return AffineMoments(A, m, V, np.asarray(theta0, dtype=float))
+        return AffineMoments(A, m, V, numbers("theta0", theta0))
     known = family.second_moments()
     if known is not None:
         moments = RandomAffineMoments.from_moments(known, theta0)

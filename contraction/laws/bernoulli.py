@@ -17,6 +17,7 @@ from contraction.laws._words import as_fraction
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
 from contraction.maps.orders import Order
+from contraction.maps.rounding import as_exact
 from contraction.types import Exact
 
 __all__ = ["bernoulli_law", "cantor_cdf", "golden_law", "golden_value"]
@@ -108,7 +109,7 @@ def golden_law(n: int, *, order: Order | None = None) -> ExactLaw:
 
 
 def golden_value(point: Sequence[Exact]) -> float:
-    """Return a + b phi as a float.
+    """Return a + b phi as a float, accurate to some roundings; a and b are taken as exact numbers.
 
     Examples
     --------
@@ -116,4 +117,9 @@ def golden_value(point: Sequence[Exact]) -> float:
     >>> round(golden_value((2, -1)), 4)  # 2 - phi
     0.382
     """
-    return float(point[0]) + float(point[1]) * (1 + 5**0.5) / 2
+    a, b = (as_exact(x) for x in point)
+    first, second = a + b / 2, b / 2  # a + b phi = first + second √5
+    if first * second >= 0:
+        return float(first + second * Fraction(5**0.5))
+    # the terms cancel: (first² - 5 second²) / (first - second √5), with an exact numerator
+    return float((first**2 - 5 * second**2) / (first - second * Fraction(5**0.5)))

@@ -71,7 +71,9 @@ class Draws:
                 raise ValueError(f"{M}^{n} words are more than {MOST_WORDS}: merge atoms step by step with merged_law")
             numerators, denominator = _words.integers(_weights(index_law, M))
             self.total = denominator**self.n
-            if len(set(numerators)) == 1:
+            if M == 1:  # one word, however long
+                self.words, self.masses, self.total = np.zeros((1, self.n), dtype=int), np.ones(1, dtype=int), 1
+            elif len(set(numerators)) == 1:
                 self.total = M**self.n
             else:
                 masses, weights = _words.array([1], self.total), _words.array(numerators, self.total)

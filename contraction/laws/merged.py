@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from contraction.arguments import check_integer
 from contraction.laws import _words
 from contraction.laws.draws import ExactMaps, affine_pairs, independent_maps
 from contraction.laws.exact import ExactLaw
@@ -55,6 +56,7 @@ def merged_law(
     >>> laws.merged_law([(half, Fraction(0)), (half, half)], 10).mean()
     Fraction(1023, 2048)
     """
+    n = check_integer("the number of maps n", n)
     listed, probabilities = independent_maps(maps, weights)
     pairs = affine_pairs(listed)
     if pairs is None:

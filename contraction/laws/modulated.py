@@ -97,7 +97,7 @@ def modulated_moments(family: RandomOperator) -> ModulatedMoments:
     [1.0, 0.333333]
     """
     law = family.index_law
-    never = [] if not isinstance(law, MarkovModulated) else [a for a, p in enumerate(law.marginal or ()) if not p]
+    never = [a for a, p in enumerate(law.marginal or ()) if not p] if isinstance(law, IID | MarkovModulated) else []
     if never:
         raise ValueError(
             f"every letter must have positive stationary probability, but {never} of {law!r} (counted from 0) have "

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contraction.arguments import check_integer
+from contraction.maps.arrays import numbers
 from contraction.maps.rounding import EPS
 from contraction.maps.second_moments import SecondMoments, moved_offsets
 from contraction.values import Value
@@ -93,7 +94,7 @@ class RandomAffineMoments(Value):
         ValueError
             If shapes do not fit or the weights do not sum to one.
         """
-        A, b = np.asarray(A, dtype=float), np.asarray(b, dtype=float)
+        A, b = numbers("A", A), numbers("b", b)
         if b.ndim != 2 or A.shape not in ((len(b),), b.shape, (*b.shape, b.shape[1])) or not len(b):
             raise ValueError(f"A must be (M,), (M, d) or (M, d, d) for b (M, d), got {A.shape} and {b.shape}")
         M, d = b.shape
@@ -116,7 +117,7 @@ class RandomAffineMoments(Value):
         >>> moments.stationary_mean.round(4)
         array([0.8])
         """
-        start = np.broadcast_to(np.asarray(theta0, dtype=float), known.Eb.shape).copy()
+        start = np.broadcast_to(numbers("theta0", theta0), known.Eb.shape).copy()
         return cls(known.EA, known.Eb, known.EAA, known.EAb, known.EbA, known.Ebb, start)
 
     # --- two points moved by the same maps ------------------------------------------------------------------------

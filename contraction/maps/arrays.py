@@ -99,6 +99,15 @@ def symmetric_matrix(name: str, value: ArrayLike, dim: int | None = None) -> NDA
     return (matrix + matrix.T) / 2
 
 
+def objects(x: object) -> NDArray:
+    """Return an array of objects; NumPy's integers become Python's, which do not wrap around."""
+    array = np.array(x, dtype=object)
+    for index, value in np.ndenumerate(array):
+        if isinstance(value, np.integer):
+            array[index] = int(value)
+    return array
+
+
 def is_exact(value: object) -> bool:
     """Whether a number is an integer or a Fraction (arithmetic on it has no rounding)."""
     return isinstance(value, int | Fraction | np.integer) and not isinstance(value, bool)

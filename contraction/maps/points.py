@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contraction.maps.arrays import numbers
+from contraction.maps.arrays import numbers, objects
 from contraction.maps.errors import MapRefused, argument_changed
 from contraction.maps.rounding import float_up
 from contraction.types import Draw
@@ -47,6 +47,8 @@ def as_point(theta0: ArrayLike, dim: int | None = None) -> NDArray:
         raise ValueError("a start must not contain NaN")
     if point.dtype.kind in "iub" and point.dtype != np.int64:  # integers of few bits, or without a sign, wrap around
         point = point.astype(object if point.dtype == np.uint64 else np.int64)
+    if point.dtype == object and any(isinstance(x, np.integer) for x in point.flat):
+        point = objects(point)
     if dim is not None and point.shape[-1] != dim:
         raise ValueError(f"this family acts on points with {dim} coordinates, got a start of shape {point.shape}")
     return point

@@ -218,6 +218,8 @@ def as_exact(x: Number) -> Fraction:
     """Return a finite number as a Fraction: exactly, or the next larger float of a number without an integer ratio."""
     if isinstance(x, np.floating):
         return Fraction(*x.as_integer_ratio())
+    if isinstance(x, np.integer):
+        return Fraction(int(x))
     try:
         return Fraction(x)
     except TypeError:  # numbers of other packages
@@ -263,8 +265,8 @@ def geometric_tail(k: Number, n: int, scale: Number) -> Number:
     >>> geometric_tail(Fraction(1, 2), 3, 1), geometric_tail(0.5, 1100, 1e300) > 1.4e-31
     (Fraction(1, 4), True)
     """
-    if all(isinstance(x, int | Fraction) for x in (k, scale)):
-        return k**n * scale / (1 - k)
+    if all(isinstance(x, int | Fraction | np.integer) for x in (k, scale)):
+        return Fraction(k) ** n * as_exact(scale) / (1 - Fraction(k))
     factor, size = as_exact(k), as_exact(scale)
     if factor >= 1:
         return math.inf
