@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from nn_experiments.analysis.paths import settling_time, summarise
-from nn_experiments.analysis.run_summary import circumstances
+from nn_experiments.analysis.run_summary import _untrained, circumstances
 from nn_experiments.analysis.seeds import compare
-from nn_experiments.analysis.settling import evidence, judge_start
+from nn_experiments.analysis.settling import _beyond_drift, evidence, judge_start
 from nn_experiments.paper import catalogue
 from nn_experiments.report.panels import logarithmic
 from nn_experiments.results.curves import Curves
@@ -133,3 +133,48 @@ def test_an_axis_is_logarithmic_where_a_loss_spans_a_factor_of_thirty():
     assert not spans(1.0, 2.0, 30.0, 5.0)
     assert not spans(0.0, 2.0, 31.0, 5.0)
     assert not spans(100.0, 100.0, 100.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("paths", "most"),
+    [
+        ([[1.0, 2.0, 0.96]], "4.0%"),  # of the first value, and not of a later one
+        ([[1.0, 0.93, 1.5]], "7.0%"),  # to the smallest value on the way
+        ([[1.0, 0.96, 0.95], [2.0, 1.98, 1.94]], "5.0%"),  # the largest of two
+        ([[0.0, 5.0, 1.0], [1.0, 0.97, 0.98]], "3.0%"),  # from 0 on nothing can fall
+        ([[-1.0, -9.0, -9.0], [1.0, 0.97, 0.98]], "3.0%"),
+        ([[1.0, 1.5, 2.0]], "0.0%"),
+        ([[1.0, 0.96, 0.95], [1.0, 0.5, 0.9]], None),
+        ([[0.0, 0.0, 0.0]], None),
+    ],
+)
+def test_how_far_the_training_loss_fell_at_most(paths: list[list[float]], most: str | None) -> None:
+    """One path a seed; curves that are not compared do not count, nor does a path with one number."""
+    values = np.array([[path, [8.0, 4.0, 2.0]] for path in paths])
+    orders, n = ("forward", "polyak"), np.arange(3)
+    whole = curves({"train_loss": values}, orders, n)
+    said = f"HARDLY TRAINED: the training loss fell by {most} of its start at most" if most else ""
+    assert _untrained(whole, ("forward",)) == said
+    assert _untrained(whole, orders) == ""
+    assert _untrained(curves({"test_loss": values}, orders, n), ("forward",)) == ""
+    assert _untrained(curves({"train_loss": values[..., :1]}, orders, n[:1]), ("forward",)) == ""
+
+
+@pytest.mark.parametrize(("v", "c"), [(0.5, 4.0), (2.0, 0.25), (0.0, 9.0), (1.0, 0.0)])
+def test_what_is_beyond_drift_is_the_part_that_does_not_depend_on_the_steps_left(v: float, c: float) -> None:
+    """Squared distances v²(N − n)² + c; rounding of numbers below 500, whose root is taken where c is 0."""
+    n, last = np.array([2, 3, 7, 8, 11]), 20
+    away = np.sqrt(v**2 * (last - n) ** 2 + c)
+    assert _beyond_drift(n, away, last) == pytest.approx(np.sqrt(c), rel=1e-9, abs=3e-6)
+    assert _beyond_drift(n[:3], away[:3], last) == pytest.approx(np.sqrt(c), rel=1e-9, abs=3e-6)
+    assert _beyond_drift(n[:2], away[:2], last) is None
+    assert np.isnan(_beyond_drift(n, np.append(away[:-1], np.inf), last))  # type: ignore[arg-type]
+
+
+def test_distances_that_grow_towards_the_end_have_no_drift() -> None:
+    """A line that falls with the steps left would be no path: then all of the mean square is beyond drift."""
+    n, last = np.array([2, 4, 6]), 8
+    away = np.array([1.0, 2.0, 4.0])
+    assert _beyond_drift(n, away, last) == pytest.approx(np.sqrt((1 + 4 + 16) / 3))
+    steep = np.array([5.0, 1.0, 0.1])  # the line is below 0 where no steps are left
+    assert _beyond_drift(n, steep, last) == 0.0

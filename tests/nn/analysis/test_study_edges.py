@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nn_experiments.analysis import one_law
 from nn_experiments.analysis.conjectures import conjecture_findings, influence_findings, misranked, reach
 from nn_experiments.analysis.end_values import end_value_findings
 from nn_experiments.analysis.finding import by_chance, spread, verdict_of
@@ -210,6 +211,19 @@ def test_a_law_that_differs_is_rejected():
     assert row.verdict == "rejected: a false alarm or a defect"
     assert "9 reject, smallest p " in row.measured or "12 reject, smallest p " in row.measured
     assert "9 of 9 tests of means reject" in row.measured
+
+
+def test_a_p_value_that_is_the_level_itself_rejects(monkeypatch):
+    """Six seeds have no p-value below 2/64, and the 21 tests are given 21/32 in all: a thirty-second each."""
+    monkeypatch.setattr(one_law, "LEVEL", 21 / 32)
+    study = law_study(6, shift=50.0)
+    tests = law_tests(study)
+    assert tests.level == tests.mean.min() == tests.control.min() == 2 / 64
+    every = np.concatenate([tests.mean.ravel(), tests.spread.ravel(), tests.energy])
+    row = one_law_findings(study)[0]
+    assert f"; {int((every == 2 / 64).sum())} reject, smallest p 0.0" in row.measured
+    assert f"{int((tests.control == 2 / 64).sum())} of 9 tests of means reject" in row.measured
+    assert row.verdict == "rejected: a false alarm or a defect"
 
 
 def test_iterates_that_the_control_needs_are_asked_for_by_name():

@@ -114,6 +114,17 @@ def test_too_early_counts_the_draws_of_the_lag_with_more(swapped: bool) -> None:
 
 
 @pytest.mark.parametrize("swapped", [False, True])
+def test_flat_directions_are_as_long_as_the_median_of_the_draws(swapped: bool) -> None:
+    """From 1 to 5 units with a median of 3 at one lag, and 2 units in every draw at the other."""
+    measured = made(rate=0.0, outputs=-0.05)
+    far = np.array(measured.parameter)
+    far[..., int(not swapped)], far[..., int(swapped)] = np.linspace(1, 5, 20)[:, None], 2.0
+    assert judge(changed(measured, parameter=far)).reason == (
+        "predictions have settled to 0.05 units, and parameters are 3 units apart"
+    )
+
+
+@pytest.mark.parametrize("swapped", [False, True])
 def test_flat_directions_are_as_long_as_the_lag_that_is_further_apart(swapped: bool) -> None:
     measured = made(rate=0.0, outputs=-0.05)
     far = np.array(measured.parameter)
