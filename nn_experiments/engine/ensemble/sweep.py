@@ -12,20 +12,30 @@ from typing import Generic, TypeVar
 import torch
 from torch import nn
 
+from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
 from nn_experiments.engine.kernels.layers import layers, why_not_mlp_kernel
+from nn_experiments.engine.kernels.mlp import IGNORED
 from nn_experiments.training.batches import Batches, BatchLike
 from nn_experiments.training.own_loop_reasons import hook_of
 from nn_experiments.training.step import State, TrainingStep
-from nn_experiments.training.trees import stack_trees
+from nn_experiments.training.trees import stack_trees, tensors_of
 
-__all__ = ["FORMS", "Source", "Sweep", "apply", "form_of", "sweep"]
+__all__ = ["FORMS", "Source", "Sweep", "Uneven", "apply", "form_of", "sweep"]
 
 FORMS = ("mlp", "wide", "vmap")
 #: The index of a map: an integer, or (draw, i) if chains of several draws run together.
 Index = TypeVar("Index")
 #: Index of a map -> its batch.
 Source = Callable[[Index], BatchLike]
+
+
+class Uneven(TrainingInReverseError, ValueError):
+    """The batches of some chains cannot be stacked, since they differ in shape or type."""
+
+
+def _kinds(batch: BatchLike) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (value.shape, value.dtype) for name, value in tensors_of(tuple(batch[:2])).items()}
 
 
 @dataclass(frozen=True)
@@ -55,11 +65,22 @@ class Sweep(Generic[Index]):
         return len(set(self.indices)) == 1
 
     def data(self, batches: Source[Index]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return inputs and targets, (B, …) each if ``shared``, else (live, B, …)."""
+        """Return inputs and targets, (B, …) each if ``shared``, else (live, B, …).
+
+        Raises
+        ------
+        Uneven
+            If batches of different chains differ in the shape or the type of their tensors.
+        """
         if self.shared:
             batch = batches(self.indices[0])
             return batch[0], batch[1]
         several = [batches(i) for i in self.indices]
+        kinds = [_kinds(batch) for batch in several]
+        if (k := next((k for k, kind in enumerate(kinds) if kind != kinds[0]), None)) is not None:
+            raise Uneven(
+                f"batches {self.indices[0]} and {self.indices[k]} differ in the shape or the type of their tensors"
+            )
         return stack_trees([b[0] for b in several]), stack_trees([b[1] for b in several])
 
 
@@ -237,8 +258,10 @@ def _mlp(step: TrainingStep, x: torch.Tensor, y: torch.Tensor, state: State, now
         error = (values[-1] - y) * (2 / y[0].numel())
     else:
         error = torch.softmax(values[-1], 2)
-        error.scatter_add_(2, y[..., None], torch.full_like(error[..., :1], -1.0))
-        error /= y.shape[1]
+        left_out = y == IGNORED
+        error.scatter_add_(2, y.masked_fill(left_out, 0)[..., None], torch.full_like(error[..., :1], -1.0))
+        error.masked_fill_(left_out[..., None], 0)
+        error /= (y.shape[1] - left_out.sum(1)).clamp(min=1).to(error.dtype)[:, None, None]
     factor = rate[:, None, None] if isinstance(rate, torch.Tensor) else rate
     for k in range(depth - 1, -1, -1):
         under = torch.bmm(error, weights[k]) if k else error

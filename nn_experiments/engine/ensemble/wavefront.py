@@ -19,7 +19,7 @@ from nn_experiments.engine.ensemble.convolutions import WAYS, choose_convolution
 from nn_experiments.engine.ensemble.graphs import Sweeper
 from nn_experiments.engine.ensemble.memory import activation_bytes, fitting
 from nn_experiments.engine.ensemble.stacked_module import CannotWiden, Wide
-from nn_experiments.engine.ensemble.sweep import Sweep, form_of
+from nn_experiments.engine.ensemble.sweep import Sweep, Uneven, form_of
 from nn_experiments.engine.gpu import attempt, free
 from nn_experiments.engine.kernels.mlp import StepKernel
 from nn_experiments.engine.plan import Segment, plan
@@ -66,6 +66,8 @@ class Ensemble:
     graphs
         Number of CUDA graphs that the last chunk's sweeps were replayed from, or why there is none (see
         `nn_experiments.engine.ensemble.graphs`).
+    uneven
+        Which batches could not be stacked, because of which chains run one at a time from there on.
     """
 
     chunk: int | None = None
@@ -76,6 +78,7 @@ class Ensemble:
     halved: list[int] = field(default_factory=list)
     reason: str = ""
     graphs: int | str = 0
+    uneven: str = ""
 
     def __post_init__(self) -> None:
         """Check the ways to convolve."""
@@ -92,6 +95,8 @@ class Ensemble:
             choices["pad"] = self.pad
         if self.halved:
             choices["halved"] = self.halved
+        if self.uneven:
+            choices["one chain at a time"] = self.uneven
         return choices
 
     def prepare(self, step: TrainingStep, batches: Batches, state: State, first: int) -> Wide | None:
@@ -323,14 +328,33 @@ class _Chains:
 
 
 def _ends(chains: _Chains, segments: Sequence[Segment], start: State) -> Stacked:
-    """Apply segments, the longest first, all to the state ``start``; return the states that they end in, stacked.
+    """Apply segments, the longest first, all to the state ``start``; return the states that they end in, stacked."""
+    if not chains.ensemble.uneven:
+        try:
+            return _swept(chains, segments, start)
+        except Uneven as reason:
+            chains.ensemble.uneven = str(reason)
+    return _one_by_one(chains, segments, start)
 
-    They are aligned at their ends: a chain becomes active when the number of maps left is that of its segment.
+
+def _one_by_one(chains: _Chains, segments: Sequence[Segment], start: State) -> Stacked:
+    kernel = StepKernel(chains.step, chains.batches)
+    ends = [kernel.apply(start, segment.indices, segment.before) for segment in segments]
+    keys = {part: dict.fromkeys(key for end in ends for key in end[part]) for part in ends[0]}
+    return {part: {key: torch.stack([end[part][key] for end in ends]) for key in known} for part, known in keys.items()}
+
+
+def _swept(chains: _Chains, segments: Sequence[Segment], start: State) -> Stacked:
+    """Apply segments, aligned at their ends: a chain becomes active when as many maps are left as it has.
+
+    Raises
+    ------
+    Uneven
+        If batches of different chains cannot be stacked.
     """
     sweeper = chains.begin(start, len(segments))
     if sweeper is None:
-        alone = StepKernel(chains.step, chains.batches).apply(start, segments[0].indices, segments[0].before)
-        return {part: {key: value[None] for key, value in values.items()} for part, values in alone.items()}
+        return _one_by_one(chains, segments[:1], start)
     pad = chains.ensemble.pad or 1
     active = swept = 0
     for left in range(len(segments[0].indices), 0, -1):

@@ -73,10 +73,12 @@ class Table:
         TypeError
             If the inputs and the parameters have different types.
         ValueError
-            If a label is not one of the outputs.
+            If a label is not one of the outputs, or a batch has another shape than B_1.
         """
         if largest <= self.size:
             return
+        for i in range(self.size + 1, largest + 1):
+            _check_alike(self.batches, i, 1)
         inputs, targets = self.batches.stack(range(self.size + 1, largest + 1))
         inputs = inputs.flatten(2)
         _check(inputs, targets, dtype, self.outputs)
@@ -99,19 +101,29 @@ def one_batch(
     return inputs.flatten(1), targets
 
 
+def _check_alike(batches: SampledBatches, i: int, first: int) -> None:
+    """Refuse a batch of another shape than the first one, as a function that collates samples may leave some out."""
+    kinds = [tuple((tuple(part.shape), part.dtype) for part in batches(k)[:2]) for k in (i, first)]
+    if kinds[0] != kinds[1]:
+        rows = [len(batches(k)[0]) for k in (i, first)]
+        raise _NotByHand(
+            f"batch {i} has {rows[0]} rows, and batch {first} has {rows[1]}, or they differ in shape or type"
+        )
+
+
 def _check(inputs: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype, outputs: int) -> None:
     if inputs.dtype != dtype:
         raise TypeError(f"the inputs are {inputs.dtype}, and the parameters {dtype}")
     if not targets.is_floating_point():
         low, high = int(targets.min()), int(targets.max())
         if low == IGNORED and high < outputs and not ((targets < 0) & (targets != IGNORED)).any():
-            raise _IgnoredLabel(f"a label is {IGNORED}, and it knows no rows that the loss leaves out")
+            raise _NotByHand(f"a label is {IGNORED}, and it knows no rows that the loss leaves out")
         if low < 0 or high >= outputs:
             raise ValueError(f"labels must be 0 … {outputs - 1}, got {low if low < 0 else high}")
 
 
-class _IgnoredLabel(TrainingInReverseError, ValueError):
-    """A batch has rows that the loss leaves out."""
+class _NotByHand(TrainingInReverseError, ValueError):
+    """A batch has rows that the loss leaves out, or more or fewer rows than others."""
 
 
 class ByHand(ABC):
@@ -129,7 +141,7 @@ class ByHand(ABC):
         if self.refused is None:
             try:
                 return self._run(state, indices, before)
-            except _IgnoredLabel as reason:
+            except _NotByHand as reason:
                 self.refused = str(reason)
         return StepKernel(self.step, self.batches).apply(state, indices, before)
 
@@ -176,6 +188,8 @@ class MLPKernel(ByHand):
         for t, i in enumerate(indices, before + 1):
             if not steady:
                 h = optimizer.rate(t, i)
+            if not stacked:
+                _check_alike(batches, i, indices[0])
             x, y = (inputs[i - 1], targets[i - 1]) if stacked else one_batch(batches, i, dtype, outputs=outputs)
             self._once(x, y, work, h, slopes)
             if flat:
