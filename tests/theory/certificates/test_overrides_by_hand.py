@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from fractions import Fraction as F
 from typing import Any
@@ -16,12 +17,14 @@ from contraction.certificates.overrides import (
     _points,
     _search_linear_parts,
     _search_support,
+    labelled,
+    search_lists,
     search_log_mean,
     search_region,
     search_stated_moments,
 )
 from contraction.certificates.region import RegionCertificate
-from contraction.families import QuadraticSGD, Uniform
+from contraction.families import FiniteFamily, FunctionNoise, QuadraticSGD, Uniform
 from contraction.maps.constants import Constant
 from contraction.maps.domains import RotatedBox
 from contraction.maps.draws import sub_sequence
@@ -257,3 +260,67 @@ def test_a_region_is_compared_with_single_maps_or_with_epochs() -> None:
             search_region(family, region_of(k, D, q), theta, 0)
     with pytest.raises(DeclarationRefuted, match=r"the region is not invariant: T_3 of .* leads out of it"):
         search_region(family, region_of(0.5, 0.5, 1, 1.9), np.array([1.0]), 0)
+
+
+ORIGINS: dict[str, Any] = {"k": "proved", "D": "proved", "r": "proved", "c": "proved", "lip": "drawn"}
+
+
+@pytest.mark.parametrize(
+    ("family", "drawn", "declared"),
+    [
+        (QuadraticSGD(0.5, Uniform(-1, 1)), False, ()),
+        (Stated(), False, ("k", "D")),
+        (QuadraticSGD(0.5, FunctionNoise(lambda rng, size: rng.uniform(-1, 1, size), interval=(-1, 1))), False, ("D",)),
+        (Stated(), True, ("k", "D")),
+        (QuadraticSGD(0.5, Uniform(-1, 1)), True, ()),
+    ],
+    ids=["ours", "maps", "noise", "drawn maps of a user", "drawn maps of ours"],
+)
+def test_what_rests_on_an_override_is_declared(family: Any, drawn: bool, declared: tuple[str, ...]) -> None:
+    """All constants that are proved of the maps but distances of points and norms; of noise the displacement alone."""
+    bound = region_of(0.5, 1.0, 1)
+    origins: dict[str, Any] = ORIGINS | ({"k": "drawn"} if drawn else {})
+    constants = {name: Constant(1.0, origin, name) for name, origin in origins.items()}
+    bound = dataclasses.replace(bound, constants=constants)
+    found = labelled(bound, family)
+    assert {name: c.origin for name, c in found.constants.items()} == origins | dict.fromkeys(declared, "declared")
+    assert (found is bound) is (family.__class__ is QuadraticSGD and not declared)
+
+
+class Listed(FiniteFamily):
+    """x/2 and x/4 + 1, of which a user lists what he likes."""
+
+    listed: Any = None
+    parts: Any = None
+
+    def finite_support(self) -> Any:
+        return super().finite_support() if self.listed is None else self.listed
+
+    def linear_support(self) -> Any:
+        return super().linear_support() if self.parts is None else self.parts
+
+
+Listed.__module__ = "mine"
+
+
+def test_lists_of_maps_and_of_linear_parts_are_searched() -> None:
+    theta = np.array([3.0])
+    family = Listed([(0.5, 0.0), (0.25, 1.0)])
+    search_lists(family, theta, 0)
+    half, quarter = (np.array([[x]]) for x in (0.5, 0.25))
+    for listed, parts, message in (
+        ([(1.0, 0)], None, r"finite_support\(\) does not list T_"),
+        ([(0.9, 0), (0.1, 1)], None, "gives map 1 the probability 0.1"),
+        (None, [(1.0, half)], "not among the 1 of linear_part"),
+        (None, [(0.5, half), (0.5, 2 * half)], "not among the 2 of linear_part"),
+    ):
+        wrong = Listed([(0.5, 0.0), (0.25, 1.0)])
+        object.__setattr__(wrong, "listed", listed)
+        object.__setattr__(wrong, "parts", parts)
+        with pytest.raises(DeclarationRefuted, match=message):
+            search_lists(wrong, theta, 0)
+        search_lists(wrong, np.array([F(3)], dtype=object), 0)  # exact points are not asked
+    good = Listed([(0.5, 0.0), (0.25, 1.0)])
+    object.__setattr__(good, "parts", [(0.5, quarter), (0.5, half)])
+    search_lists(good, theta, 0)
+    search_lists(FiniteFamily([(0.5, 0.0)]), theta, 0)
