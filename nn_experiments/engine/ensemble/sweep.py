@@ -34,8 +34,12 @@ class Uneven(TrainingInReverseError, ValueError):
     """The batches of some chains cannot be stacked, since they differ in shape or type."""
 
 
-def _kinds(batch: BatchLike) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    return {name: (value.shape, value.dtype) for name, value in tensors_of(tuple(batch[:2])).items()}
+def _alike(first: object, other: object) -> bool:
+    """Whether two inputs, or two targets, have the same shapes and types; at once for single tensors."""
+    if isinstance(first, torch.Tensor) and isinstance(other, torch.Tensor):
+        return first.shape == other.shape and first.dtype == other.dtype
+    one, two = tensors_of(first), tensors_of(other)
+    return one.keys() == two.keys() and all(_alike(value, two[name]) for name, value in one.items())
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,10 @@ class Sweep(Generic[Index]):
             batch = batches(self.indices[0])
             return batch[0], batch[1]
         several = [batches(i) for i in self.indices]
-        kinds = [_kinds(batch) for batch in several]
-        if (k := next((k for k, kind in enumerate(kinds) if kind != kinds[0]), None)) is not None:
-            raise Uneven(
-                f"batches {self.indices[0]} and {self.indices[k]} differ in the shape or the type of their tensors"
-            )
+        first = several[0]
+        for index, batch in zip(self.indices, several, strict=True):
+            if not (_alike(first[0], batch[0]) and _alike(first[1], batch[1])):
+                raise Uneven(f"batches {self.indices[0]} and {index} differ in the shape or the type of their tensors")
         return stack_trees([b[0] for b in several]), stack_trees([b[1] for b in several])
 
 

@@ -11,7 +11,7 @@ import torch
 from contraction.maps.errors import TrainingInReverseError
 from nn_experiments.engine.kernels.flat_state import FlatState
 from nn_experiments.engine.kernels.layers import layers_of, why_not_mlp_kernel
-from nn_experiments.training.batches import Batches, SampledBatches
+from nn_experiments.training.batches import ArrayBatches, Batches, SampledBatches
 from nn_experiments.training.step import State, Step, TrainingStep
 
 __all__ = ["ByHand", "Kernel", "MLPKernel", "StepKernel", "Table", "one_batch"]
@@ -102,7 +102,17 @@ def one_batch(
 
 
 def _check_alike(batches: SampledBatches, i: int, first: int) -> None:
-    """Refuse a batch of another shape than the first one, as a function that collates samples may leave some out."""
+    """Refuse a batch of another shape than the first one, as a function that collates samples may leave some out.
+
+    Batches of rows of arrays are alike, so that these are not drawn for it.
+
+    Raises
+    ------
+    _NotByHand
+        If the batch has another shape or type.
+    """
+    if isinstance(batches, ArrayBatches):
+        return
     kinds = [tuple((tuple(part.shape), part.dtype) for part in batches(k)[:2]) for k in (i, first)]
     if kinds[0] != kinds[1]:
         rows = [len(batches(k)[0]) for k in (i, first)]
