@@ -207,7 +207,15 @@ def test_factors_are_compared_as_powers_of_ratios(p: float) -> None:
 
 
 def test_a_mean_logarithm_below_that_of_every_map_is_refused() -> None:
-    for stated, good in ((math.log(0.5), True), (0.0, True), (math.log(0.5) - 1e-8, False), (None, True)):
+    half = math.log(0.5)
+    for stated, good in (
+        (half, True),
+        (0.0, True),
+        (half - 0.9 * 2.0**-30, True),
+        (half - 1.1 * 2.0**-30, False),
+        (half - 1e-8, False),
+        (None, True),
+    ):
         if good:
             search_log_mean(Stated(stated_log=stated), np.array([0.5]), 0)
         else:

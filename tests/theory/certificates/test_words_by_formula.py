@@ -18,11 +18,12 @@ from contraction.certificates.change_of_metric import (
     norm_of_parts,
     operator_norm_up,
 )
+from contraction.certificates.leaves import invariant_leaf
 from contraction.certificates.words import _mean_power, listed_words, p_mean_factor, word_norms, word_weights
-from contraction.families import FiniteFamily, QuadraticSGD, Uniform
+from contraction.families import FiniteFamily, LeastSquares, QuadraticSGD, Uniform
 from contraction.maps.errors import NotCertified
 from contraction.maps.known import Known
-from contraction.maps.rounding import EPS
+from contraction.maps.rounding import EPS, cancelled
 from contraction.maps.spaces import Euclidean, L1Simplex, Metric, Space, SupNorm, WeightedEuclidean
 
 WEIGHTED = WeightedEuclidean(np.diag([4.0, 9.0]))  # of condition 3/2
@@ -211,3 +212,29 @@ def test_displacements_of_maps_that_are_not_listed_are_those_of_the_family_times
         assert mean is not None
         assert moment.value == pytest.approx(mean.value * factor, rel=1e-13)
     assert displacement_in(ct.RandomOperator(lambda rng: 0.0, lambda x, u: x), theta, SupNorm(), None) is None
+
+
+def test_letters_on_a_leaf_have_the_error_of_the_leaf_and_that_of_their_terms() -> None:
+    family = LeastSquares([[1.0, 2.0, 0.0], [0.0, 1.0, 1.0]], [1.0, 2.0], 0.1)
+    theta = np.zeros(3)
+    leaf = invariant_leaf(family, theta, True)
+    known = family.linear_support()
+    assert known is not None
+    lost = module.letters_rounding(family, [A for _, A in known], Euclidean())
+    assert leaf.error > 0
+    assert lost > 0
+    parts, weights, metric, error = module.letters(family, theta, True, None)
+    assert error == leaf.error + lost
+    assert parts is not None
+    assert [part.tolist() for part in parts] == [part.tolist() for part in leaf.parts]
+    assert weights is not None
+    assert weights.tolist() == [0.5, 0.5]
+    assert isinstance(metric, Euclidean)
+    assert module.letters(family, theta, None, None)[3] == lost
+    largest = max(float(np.linalg.norm(A)) for _, A in known)
+    assert lost == pytest.approx(float(cancelled(family.linear_terms, 3, largest)), rel=1e-14)
+    with pytest.raises(ValueError, match="a leaf is certified in the Euclidean distance"):
+        module.letters(family, theta, True, SupNorm())
+    assert module.letters(QuadraticSGD(0.5, Uniform(-1, 1)), np.zeros(1), None, SupNorm())[2] == SupNorm()
+    unknown = ct.RandomOperator(lambda rng: 0.0, lambda x, u: x)
+    assert module.letters(unknown, theta, None, None)[:2] == (None, None)

@@ -105,3 +105,15 @@ def test_questions_without_meaning():
     ):
         with pytest.raises(ValueError, match=rule):
             call()
+
+
+@pytest.mark.parametrize("bad", [2, 4, 5])
+def test_a_declaration_that_fails_at_any_iterate_up_to_the_horizon_is_refused(bad: int) -> None:
+    order = CustomOrder(lambda n: [2, *range(1, n)] if n == bad else range(1, n + 1), settles=lambda p: p)
+    with pytest.raises(
+        DeclarationRefuted, match=rf"outermost map is .* but it is \[1\] at iterate 1 and \[2\] at iterate {bad}"
+    ):
+        order_convergence(order, 5)
+    with pytest.raises(DeclarationRefuted, match=rf"at iterate {bad}"):
+        order_convergence(order, 9)
+    assert order_convergence(order, bad - 1).verdict == "converges"
