@@ -179,3 +179,11 @@ def test_a_proved_factor_is_rounded_up_by_a_difference_and_its_eigenvalues(d: in
     assert F(math.nextafter(third.value, 0)) < F(1, 3) <= F(third.value)
     number = factor_rounded_up(Constant(0.5, "proved", "k"), np.array(0.0), family).value
     assert 1.5 < float(F(number) - F(1, 2)) / EPS <= 2.5
+
+
+def test_factors_that_are_all_zero_have_the_exponent_minus_infinity() -> None:
+    """The bound of a largest factor 0 is cut at e^-700, and the numbers at 700 below it."""
+    family = ct.RandomOperator(lambda rng: 0.0, lambda x, u: 0 * x, lipschitz=lambda u: 0.0)
+    found = _sampled(family, np.zeros(1), 1, None, Euclidean(), 40, 0.9, 0.0, 0)
+    assert (found.exponent, found.interval) == (-math.inf, (-math.inf, -math.inf))
+    assert found.upper == confidence_upper(np.full(40, -1400.0), -700.0, 0.9, -1400.0)

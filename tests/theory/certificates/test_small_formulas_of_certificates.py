@@ -15,6 +15,7 @@ from contraction.certificates import best_norm, norms
 from contraction.certificates.average import _enumerated
 from contraction.certificates.best_norm import factor_in_norm, iterated_norm
 from contraction.certificates.bounds import prefix_tail, product_tail
+from contraction.certificates.certify import _check_ball
 from contraction.certificates.hypotheses import displacement_rounded_up, no_contraction
 from contraction.certificates.mean_square import _factor, _moved, _sizes_about, _textbook
 from contraction.certificates.norms import expanding_word
@@ -278,3 +279,15 @@ def test_why_there_is_no_contraction_and_what_may_help() -> None:
             "certify the drawn operators, which bounds d(θ_N, θ_n)",
         }
     assert no_contraction(different, k, (), None).alternatives[0] == "moment=p for contraction in p-mean"
+
+
+def test_a_start_may_lie_on_the_edge_of_the_ball() -> None:
+    """(1 - k) r, with 1 - k rounded down, may be D itself, and r the distance of the start."""
+    k, room = Constant(0.5, "proved", "k"), math.nextafter(0.5, 0) * 2.0
+    _check_ball(k, Constant(room, "proved", "D"), Constant(2.0, "proved", "r"), 2.0)
+    _check_ball(k, Constant(room, "proved", "D"), None, 2.0)
+    with pytest.raises(NotCertified, match=r"the start lies outside the ball: d\(θ_0, start\) = 2 > r = 2"):
+        _check_ball(k, Constant(room, "proved", "D"), Constant(math.nextafter(2.0, 3), "proved", "r"), 2.0)
+    with pytest.raises(NotCertified, match=r"is larger than \(1−k\)r = 1") as refused:
+        _check_ball(k, Constant(math.nextafter(room, 2), "proved", "D"), None, 2.0)
+    assert refused.value.alternatives[0] == "a radius of at least D/(1−k) = 2, if k holds there"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from fractions import Fraction as F
+from typing import Any
 
 import numpy as np
 import pytest
 
 import contraction as ct
 from contraction.certificates import words as module
+from contraction.certificates.bounds import steps
 from contraction.certificates.change_of_metric import (
     displacement_in,
     equivalence,
@@ -19,9 +21,10 @@ from contraction.certificates.change_of_metric import (
     operator_norm_up,
 )
 from contraction.certificates.leaves import invariant_leaf
+from contraction.certificates.moments import _search_stated
 from contraction.certificates.words import _mean_power, listed_words, p_mean_factor, word_norms, word_weights
 from contraction.families import FiniteFamily, LeastSquares, QuadraticSGD, Uniform
-from contraction.maps.errors import NotCertified
+from contraction.maps.errors import DeclarationRefuted, NotCertified
 from contraction.maps.known import Known
 from contraction.maps.rounding import EPS, cancelled
 from contraction.maps.spaces import Euclidean, L1Simplex, Metric, Space, SupNorm, WeightedEuclidean
@@ -192,6 +195,11 @@ def test_displacements_of_listed_maps_in_another_metric() -> None:
         exact = (0.25 * 4**p + 0.75) ** (1 / p)
         assert exact <= mean.value <= exact * (1 + 1e-13 * max(1, 1 / p))
         assert mean.source == "mean over 2 maps"
+    one = displacement_in(
+        FiniteFamily([(0.0, [4.0, -3.0]), (0.0, [1.0, 1.0])], [F(1, 4), F(3, 4)]), theta, SupNorm(), 2.0
+    )
+    assert one is not None
+    assert 2.0 <= one.value <= 2.0 * (1 + 1e-13)  # the other map does not move
     still = displacement_in(FiniteFamily([(0.5, [0.0, 0.0])]), np.zeros(2), SupNorm(), 2.0)
     assert still is not None
     assert still.value == 0.0
@@ -238,3 +246,24 @@ def test_letters_on_a_leaf_have_the_error_of_the_leaf_and_that_of_their_terms() 
     assert module.letters(QuadraticSGD(0.5, Uniform(-1, 1)), np.zeros(1), None, SupNorm())[2] == SupNorm()
     unknown = ct.RandomOperator(lambda rng: 0.0, lambda x, u: x)
     assert module.letters(unknown, theta, None, None)[:2] == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("k", "C", "eps", "n"), [(0.0, 2.0, 2.0, 0), (0.0, 2.0, 1.0, 1), (0.5, 2.0, 2.0, 0), (0.5, 2.0, 3.0, 0)]
+)
+def test_no_step_is_needed_where_the_bound_is_small_enough_at_once(k: float, C: float, eps: float, n: int) -> None:
+    assert steps(k, C, eps) == n
+
+
+def test_a_moment_of_factors_is_not_compared_where_one_factor_is_unknown() -> None:
+    class Some(ct.RandomOperator):
+        def lipschitz(self, draw: Any) -> Any:
+            return None if draw == 0 else 5.0
+
+    family = Some(lambda rng: int(rng.integers(3)), lambda x, u: x / 2)
+    operators = family.sample(60, 0)
+    assert {*operators.draws} == {0, 1, 2}
+    _search_stated(family, operators, 0.5, 1.0, 1e-3, 0)
+    known = ct.Operators(family, [1, 2] * 30)
+    with pytest.raises(DeclarationRefuted, match=r"lipschitz_moment\(1\) = 0\.5 is violated: .* is 5"):
+        _search_stated(family, known, 0.5, 1.0, 1e-3, 0)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from fractions import Fraction as F
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import contraction as ct
+from contraction.certificates.majorants import Geometric, InRegion
 from contraction.families import FiniteFamily, MarkovModulated
+from contraction.limits.certified import _is_common_factor
 from contraction.limits.composed import compose, composed, in_floats
 from contraction.limits.nested_boxes import _rounding
 from contraction.limits.stationary import _check_precision, _draw
+from contraction.maps.errors import MapRefused
 from contraction.maps.rounding import TINY, UNIT, gamma
 from contraction.maps.spaces import Metric
 
@@ -108,3 +113,31 @@ def test_compositions_begin_and_end_where_asked() -> None:
     assert in_floats(np.array([1]), maps[:0]).dtype == int
     assert in_floats(np.array([1.0], np.float32), maps).dtype == np.float32
     assert np.finfo(float).eps == UNIT * 2
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_coordinate_that_is_not_finite_is_refused(place: int) -> None:
+    for bad in (np.inf, np.nan):
+        image = np.where(np.arange(2) == place, bad, 1.0)
+        maps = ct.Operators.from_maps([lambda x, image=image: 0 * x + image])
+        with pytest.raises(MapRefused, match="the iterates are not finite"):
+            composed(maps, np.zeros(2), 1, np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("statement", "q", "common"),
+    [
+        ("Theorem 2.2", None, True),
+        ("Theorem 2.2 in a common norm", None, False),
+        ("contraction in p-mean", None, False),
+        ("Theorem 2.2 on a certified region (row 85)", 1, True),
+        ("Theorem 2.2 on a certified region (row 85)", 2, False),
+        ("Theorem 2.2 on a certified region (row 85)", 5, False),
+    ],
+)
+def test_the_factor_of_an_epoch_or_of_another_norm_is_none_of_every_map(
+    statement: str, q: int | None, common: bool
+) -> None:
+    majorant = Geometric(0.5, 1.0) if q is None else InRegion(0.5, 1.0, 2.0, q)
+    certificate: Any = SimpleNamespace(statement=statement, majorant=majorant)
+    assert _is_common_factor(certificate) is common
