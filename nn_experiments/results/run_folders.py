@@ -33,8 +33,15 @@ __all__ = [
 BlocksOfCurves = dict[tuple[int, str], list[blocks.Block]]
 
 
-def load_run(root: Path) -> Curves:
+def load_run(root: Path, orders: Sequence[str] = ()) -> Curves:
     """Return the contents of a run's folder.
+
+    Parameters
+    ----------
+    root
+        The folder.
+    orders
+        Names of curves to return even if all of their iterates are stored with another one (default: none).
 
     Raises
     ------
@@ -46,10 +53,13 @@ def load_run(root: Path) -> Curves:
     recorded = _blocks_of(root)
     if not recorded:
         raise ValueError(f"{root} holds no finished block yet")
-    curves = _assembled(recorded, {"identity": root.name, "experiment": {}, **blocks.read_settings(root)})
+    curves = _assembled(recorded, orders, {"identity": root.name, "experiment": {}, **blocks.read_settings(root)})
     for order in curves.orders:
         _reuse(order, curves)
-    return curves
+    stored = {name for _, name in recorded}
+    reused = [any(mask[:, k].any() for mask in curves.recorded.values()) for k in range(len(curves.orders))]
+    kept = [order for order, any_of_it in zip(curves.orders, reused, strict=True) if any_of_it or order in stored]
+    return curves if len(kept) == len(curves.orders) else curves.select(orders=kept)
 
 
 def _blocks_of(root: Path) -> BlocksOfCurves:
@@ -62,11 +72,11 @@ def _blocks_of(root: Path) -> BlocksOfCurves:
     return recorded
 
 
-def _assembled(of_curves: BlocksOfCurves, settings: blocks.Settings) -> Curves:
+def _assembled(of_curves: BlocksOfCurves, others: Sequence[str], settings: blocks.Settings) -> Curves:
     """Return the numbers of all blocks in one array per metric."""
     every = [block for pieces in of_curves.values() for block in pieces]
     seeds = tuple(sorted({seed for seed, _ in of_curves}))
-    orders = tuple(sorted({name for _, name in of_curves}, key=curve_names.rank))
+    orders = tuple(sorted({name for _, name in of_curves} | {*others}, key=curve_names.rank))
     iterates = np.unique(np.concatenate([block.iterate for block in every]))
     names, end = _metrics({name for block in every for name in block.values})
     shape = (len(seeds), len(orders), len(iterates))
@@ -108,14 +118,18 @@ def _provenance(every: Sequence[blocks.Block]) -> list[dict[str, object]]:
 
 
 def _reuse(order: str, curves: Curves) -> None:
-    """Copy the iterates that an order shares with another one: a path reset at 1000 is the backward path until then."""
+    """Copy the iterates that an order shares with another one: a path reset at 1000 is the backward path until then.
+
+    Of a run of the catalogue these are losses and accuracies, since distances depend on later iterates; of a run of the
+    user's own, all metrics.
+    """
     homes = [curve_names.home(order, int(n)) for n in curves.iterates]
     for other in set(homes) - {order}:
         if other in curves.orders:
             shared = np.array([name == other for name in homes])
             a, b = curves.orders.index(order), curves.orders.index(other)
             for name in curves.metrics:
-                if name.endswith(("_loss", "_accuracy")):
+                if curves.experiment.get("own") or name.endswith(("_loss", "_accuracy")):
                     for table in (curves.metrics[name], curves.recorded[name]):
                         table[:, a, shared] = table[:, b, shared]
 

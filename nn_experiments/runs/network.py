@@ -23,7 +23,7 @@ from nn_experiments.engine.recorded import check_recorded
 from nn_experiments.paper import catalogue, curve_names
 from nn_experiments.results import blocks
 from nn_experiments.results.curves import Curves
-from nn_experiments.results.load import load
+from nn_experiments.results.run_folders import load_run
 from nn_experiments.runs.own import Delivery, Network, NetworkProblem, NetworkSetup, StateOfSeed, forget
 from nn_experiments.runs.progress import one_line, show
 from nn_experiments.runs.request import Grid
@@ -222,7 +222,7 @@ def _recorded(runner: Runner) -> Curves:
     grid = runner.grid
     if not any(runner.root.glob("*/*/*.npz")):
         return Curves((), (), np.array([], np.int64), {}, {}, runner.settings)
-    recorded = load(runner.root)
+    recorded = load_run(runner.root, grid.orders)
     return recorded.select(
         seeds=[seed for seed in grid.seeds if seed in recorded.seeds],
         orders=[order for order in grid.orders if order in recorded.orders],

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 
 import contraction as ct  # noqa: E402
 import nn_experiments as nne  # noqa: E402
+from contraction.maps.orders import Order  # noqa: E402
 from nn_experiments.runs.run import Runner  # noqa: E402
 from tests.nn.runs.small_network import AT, MSE, Small, X, Y  # noqa: E402
 from tests.nn.runs.test_interruptions import environment  # noqa: E402
@@ -39,6 +40,23 @@ def test_orders_are_those_of_iterates(whole: nne.Curves) -> None:
             assert np.allclose(values, path["test_loss"], rtol=1e-10)
     assert whole.seeds == (0, 1)
     assert not np.allclose(whole["test_loss"][0], whole["test_loss"][1])
+
+
+@pytest.mark.parametrize("last", [4, 12], ids=["shared alone", "all"])
+@pytest.mark.parametrize("order", [ct.Windowed(5), ct.Reset([4, 8]), ct.Late(4)], ids=["windowed", "reset", "late"])
+def test_every_metric_is_there_at_iterates_that_are_shared_with_another_order(
+    order: Order, last: int, tmp_path: Path
+) -> None:
+    """The first ones are those of the backward or the forward path, whatever a metric is called."""
+    own = Small()
+    measure = {"weight": lambda state: state["parameters"]["0.weight"][0, 0], **own.measure}
+    found = own.run(tmp_path, [order], at=range(last + 1), measure=measure)
+    path = nne.iterates(own.step, own.batches, own.state, order, range(last + 1), measure, engine="loop")
+    assert len(found.orders) == 1
+    for metric in measure:
+        n, values = found.path(metric, seed=0, order=found.orders[0])
+        assert n.tolist() == list(range(last + 1))
+        assert np.allclose(values, path[metric], rtol=1e-10)
 
 
 def test_however_it_is_stopped_and_extended_the_numbers_are_the_same(
