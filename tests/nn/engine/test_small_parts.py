@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -9,7 +12,7 @@ from torch import nn  # noqa: E402
 
 from nn_experiments.engine import purity  # noqa: E402
 from nn_experiments.engine.batch_norm import StatisticsRefresh  # noqa: E402
-from nn_experiments.engine.ensemble import wavefront  # noqa: E402
+from nn_experiments.engine.ensemble import memory, wavefront  # noqa: E402
 from nn_experiments.engine.ensemble.conv_shape import ConvolutionShape  # noqa: E402
 from nn_experiments.engine.ensemble.convolutions import laid_out  # noqa: E402
 from nn_experiments.engine.kernels.layers import layers  # noqa: E402
@@ -195,3 +198,32 @@ def test_stacks_of_layers_that_kernels_know(modules, known):
     if found is not None:
         assert found.flattens == (type(modules[0]) is nn.Flatten)
         assert found.relu == (nn.Tanh not in map(type, modules))
+
+
+@pytest.mark.parametrize(
+    ("rule", "activations", "expected"),
+    [
+        ({}, None, 72 + 3 * 32),
+        ({}, 0, 2 * 72),
+        ({}, 24, 2 * 72),  # 72 and 24 and twice the 24 of the weight: as much
+        ({}, 25, 145),
+        ({}, 100, 72 + 100 + 2 * 24),
+        ({"weight_decay": 0.1}, 100, 72 + 100 + 2 * 32),  # no plain SGD: gradients of all layers
+        ({"method": "momentum", "momentum": 0.5}, None, 104 + 3 * 32),
+        ({"method": "momentum", "momentum": 0.5}, 7, 2 * 104),
+        ({"method": "momentum", "momentum": 0.5}, 9, 104 + 9 + 3 * 32),
+        ({"method": "adam"}, None, 136 + 3 * 32),
+        ({"method": "adam"}, 0, 2 * 136),
+        ({"method": "adam"}, 50, 136 + 50 + 4 * 32),
+    ],
+)
+def test_a_chain_takes_so_many_bytes(rule: dict, activations: int | None, expected: int) -> None:
+    """A weight of 24 bytes, a bias of 8 and buffers of 40; each slot of the optimizer is as large as the parameters."""
+    parameters = {"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}
+    buffers = {"a": torch.zeros(4, dtype=torch.float64), "b": torch.zeros(8, dtype=torch.int8)}
+    step: Any = SimpleNamespace(optimizer=Optimizer(learning_rate=0.1, **rule))
+    state: Any = {"parameters": parameters, "buffers": buffers, "optimizer": {}}
+    assert memory.chain_bytes(step, state, activations) == expected
+    assert memory.chain_bytes(step, {"parameters": parameters}, 0) <= expected
+    assert memory.fitting(step, state, activations) == memory.ON_A_CPU == 32
+    assert memory.SHARE == 0.8
