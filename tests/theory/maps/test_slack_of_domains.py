@@ -229,7 +229,7 @@ def test_points_of_a_function_have_the_shape_that_was_asked_for(shape: tuple[int
         (lambda: HalfSpace([0.0, 0.0]), "not zero"),
         (lambda: HalfSpace([1.0, 0.0], np.inf), "offset of a half-space"),
     ],
-    ids=str,
+    ids=lambda x: x if isinstance(x, str) else None,
 )
 def test_sets_that_are_none_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
