@@ -8,6 +8,7 @@ are independent, whereas the mean square of forward increments tends to tr V + t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from contraction.laws.random_affine import RandomAffineMoments
 from contraction.maps.affine import as_matrix
 from contraction.maps.arrays import finite_array, numbers
 from contraction.maps.operators import RandomOperator
+from contraction.maps.rounding import euclidean_norm, norm_of_entries
 from contraction.values import Value
 
 __all__ = ["AffineMoments", "affine_moments", "gelbrich_distance"]
@@ -216,10 +218,18 @@ def gelbrich_distance(mean: NDArray, covariance: NDArray, other_mean: NDArray, o
         finite_array("a covariance", numbers("a covariance", S).reshape(d, d) if d == 1 == np.size(S) else S, (d, d))
         for S in (covariance, other_covariance)
     )
-    root = _root(other_covariance)
-    cross = _root(root @ covariance @ root)
-    gap = float(np.trace(covariance) + np.trace(other_covariance) - 2 * np.trace(cross))
-    return float(np.sqrt(max(gap, 0.0) + _square(mean - other_mean)))
+    return math.hypot(root_distance(covariance, other_covariance), float(euclidean_norm(mean - other_mean)))
+
+
+def root_distance(covariance: NDArray, other: NDArray) -> float:
+    """Return tr(S + R - 2 (R^{1/2} S R^{1/2})^{1/2})^{1/2}, without differences of the covariances S and R.
+
+    It is the least Frobenius norm of S^{1/2} - R^{1/2} U over orthogonal U, attained where U = W V^T for the singular
+    value decomposition W Σ V^T of R^{1/2} S^{1/2}.
+    """
+    first, second = covariance_root(covariance), covariance_root(other)
+    left, _, right = np.linalg.svd(second @ first)
+    return norm_of_entries(first - second @ left @ right)
 
 
 def affine_moments(family: RandomOperator, theta0: ArrayLike = 0.0) -> AffineMoments | RandomAffineMoments:
@@ -287,6 +297,7 @@ def _trace(P: NDArray, S: NDArray) -> float:
     return float(np.einsum("ij,jk,ik->", P, S, P, optimize=True))
 
 
-def _root(S: NDArray) -> NDArray:
+def covariance_root(S: NDArray) -> NDArray:
+    """Return the symmetric root of a covariance."""
     values, vectors = np.linalg.eigh((S + S.T) / 2)
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T

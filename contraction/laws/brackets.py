@@ -24,15 +24,25 @@ from contraction.arguments import (
     check_real,
 )
 from contraction.laws._words import as_fraction
-from contraction.laws.affine_moments import affine_moments, gelbrich_distance
+from contraction.laws.affine_moments import AffineMoments, affine_moments, covariance_root, root_distance
 from contraction.laws.draws import ExactMaps, affine_pairs, independent_maps
 from contraction.laws.exact import ExactLaw
 from contraction.laws.merged import merged_law
 from contraction.laws.quantiles import check_order, power_bounds, wasserstein, wasserstein_bounds
+from contraction.laws.random_affine import RandomAffineMoments
 from contraction.maps.arrays import numbers
 from contraction.maps.errors import NotCertified
 from contraction.maps.operators import RandomOperator
-from contraction.maps.rounding import gamma, geometric_tail, round_down, round_up
+from contraction.maps.rounding import (
+    EPS,
+    TINY,
+    euclidean_norm,
+    gamma,
+    geometric_tail,
+    norm_of_entries,
+    round_down,
+    round_up,
+)
 from contraction.types import Exact, Number
 from contraction.values import Value
 
@@ -46,6 +56,7 @@ __all__ = [
 ]
 
 SLOPE_AXES = 16  # coordinates in which neighbouring draws are compared
+SQUARES_BELOW = 1e-280  # mean squares below it may have lost digits to underflow
 OPERATIONS = 64  # roundings allowed in a function of a point, as in the search for violations
 
 
@@ -241,13 +252,11 @@ def moment_bracket(family: RandomOperator, n: int, theta0: ArrayLike = 0.0, *, p
     """
     check_order(p)
     moments = affine_moments(family, theta0)
-    mean, limit_mean = moments.mean(n), moments.stationary_mean
+    lower = _means_below(moments, n)
     if p >= 2:
-        lower = gelbrich_distance(mean, moments.covariance(n), limit_mean, moments.stationary_covariance)
-    else:
-        lower = float(np.linalg.norm(mean - limit_mean))
+        lower = math.hypot(lower, _covariances_below(moments, n))
     if p <= 2:
-        upper, by = math.sqrt(max(moments.limit_distance(n), 0.0)), "coupling, second moment"
+        upper, by = _coupled(moments, n), "coupling, second moment"
     else:
         start = moments.theta0
         D = family.displacement_moment(start, p)
@@ -256,6 +265,50 @@ def moment_bracket(family: RandomOperator, n: int, theta0: ArrayLike = 0.0, *, p
         upper, by = coupling_bound(family.contraction.value, D.value, n), "coupling, k^n"
     lower = min(lower, upper)  # for constant noise the two are equal in exact arithmetic and differ by rounding
     return Bracket(lower, upper, p, n, "Gelbrich's bound" if p >= 2 else "means", by)
+
+
+def _linear_part(moments: AffineMoments | RandomAffineMoments) -> tuple[NDArray, float]:
+    """E A, and a bound on its spectral radius."""
+    return (moments.A, moments.radius) if isinstance(moments, AffineMoments) else (moments.EA, moments.rate)
+
+
+def _coupled(moments: AffineMoments | RandomAffineMoments, n: int) -> float:
+    """(E ‖θ_inf - θ_n^B‖^2)^{1/2}, which is 0 only if it does not underflow."""
+    if moments.limit_distance(0) <= 0 or (n and not moments.radius):
+        return math.sqrt(max(moments.limit_distance(n), 0.0))
+    if isinstance(moments, AffineMoments):
+        power, gap = moments.power(n), moments.theta0 - moments.stationary_mean
+        parts = np.column_stack([power @ covariance_root(moments.stationary_covariance), power @ gap])
+        return max(norm_of_entries(parts), TINY)
+    return math.sqrt(max(moments.limit_distance(n), SQUARES_BELOW))
+
+
+def _means_below(moments: AffineMoments | RandomAffineMoments, n: int) -> float:
+    """Return |E θ_n - E θ*| = |(E A)^n (θ_0 - E θ*)|, less what the rounding of E θ* and of the products may add."""
+    A, radius = _linear_part(moments)
+    power, limit = np.linalg.matrix_power(A, n), moments.stationary_mean
+    d, gap = len(limit), moments.theta0 - limit
+    size = float(euclidean_norm(moments.theta0) + euclidean_norm(limit)) / (1 - radius)
+    allowance = EPS * OPERATIONS * d * norm_of_entries(power) * (size + (n + 1) * float(euclidean_norm(gap)))
+    return max(float(euclidean_norm(power @ gap)) - allowance, 0.0)
+
+
+def _covariances_below(moments: AffineMoments | RandomAffineMoments, n: int) -> float:
+    """Return Gelbrich's distance of the covariances of θ_n and θ*, less what their rounding may add.
+
+    Roots of covariances S and S' differ by at most |S - S'| / λ^{1/2}, λ the least eigenvalue of S, and by at most the
+    root of d |S - S'|.
+    """
+    _, radius = _linear_part(moments)
+    S, limit = moments.covariance(n), moments.stationary_covariance
+    d, allowance = len(S), 0.0
+    for C in (S, limit):
+        size, least = norm_of_entries(C), max(float(np.linalg.eigvalsh((C + C.T) / 2)[0]), 0.0)
+        rounding = EPS * OPERATIONS * d * norm_of_entries(limit) / (1 - radius**2)
+        sure = least > 2 * rounding
+        allowance += rounding / math.sqrt(least - rounding) if sure else math.sqrt(d * rounding)
+        allowance += EPS * OPERATIONS * d * math.sqrt(size)
+    return max(root_distance(S, limit) - allowance, 0.0)
 
 
 def lipschitz_lower_bound(
