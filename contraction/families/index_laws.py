@@ -7,6 +7,7 @@ enumerating all words. Letters are 0 … M-1; T_j is the map whose letter is at 
 from __future__ import annotations
 
 import itertools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
@@ -82,15 +83,16 @@ class IndexLaw(ABC):
         ValueError
             If n is negative or there would be more than 10^6 words.
         """
-        self._check_words(n, self.size**n if n >= 0 else 0)
-        yield from self._words(int(n))
+        n = check_integer("the length of a word n", n)
+        self._check_words(n)
+        yield from self._words(n)
 
     def _words(self, n: int) -> Iterator[tuple[Word, Number]]:
         raise TypeError(f"{type(self).__name__} cannot list words: it defines neither words(n) nor _words(n)")
 
-    def _check_words(self, n: int, count: int) -> None:
-        check_integer("the length of a word n", n)
-        if count > WORDS_LIMIT:
+    def _check_words(self, n: int) -> None:
+        if self.size > 1 and n * math.log(self.size) > math.log(WORDS_LIMIT) + 1e-9:
+            count = self.size**n if n <= 64 else f"{self.size}^{n}"  # a short number
             raise ValueError(
                 f"there are up to {count} words of length {n} over {self.size} letters, above the limit {WORDS_LIMIT}"
             )

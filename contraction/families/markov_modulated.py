@@ -104,21 +104,36 @@ def _stationary(P: Sequence[Sequence[Number]]) -> tuple[Number, ...]:
             return tuple(Fraction(int(x.p), int(x.q)) for x in (v / total for v in null[0]))
         raise ValueError("P has more than one stationary law: give the initial one")
     A = np.array([[float(q) for q in row] for row in P])
-    if (law := _eliminated(A)) is not None:
-        return law
-    if np.linalg.matrix_rank(A.T - np.eye(size)) < size - 1:
+    recurrent = _recurrent(A > 0)
+    if recurrent is None:
         raise ValueError("P has more than one stationary law: give the initial one")
-    system = np.vstack([A.T - np.eye(size), np.ones(size)])
-    law = np.linalg.lstsq(system, np.append(np.zeros(size), 1.0), rcond=None)[0]
-    law = np.maximum(law, 0)
-    return tuple((law / law.sum()).tolist())
+    part = _eliminated(A[np.ix_(recurrent, recurrent)])
+    if part is None:
+        raise ValueError("the stationary law of P underflows: give the initial one, or P in Fractions")
+    law = [0.0] * size  # of letters that are left for ever
+    for letter, p in zip(recurrent.tolist(), part, strict=True):
+        law[letter] = p
+    return tuple(law)
+
+
+def _recurrent(leads: NDArray) -> NDArray | None:
+    """Return the letters that the chain comes back to, from which letters lead to which; None if they form two groups.
+
+    They are the letters that can be reached from every letter that they lead to.
+    """
+    reached = leads | np.eye(len(leads), dtype=bool)
+    for _ in range(len(leads).bit_length()):
+        reached = reached @ reached
+    recurrent = np.flatnonzero(np.all(~reached | reached.T, axis=1))
+    return recurrent if np.all(reached[np.ix_(recurrent, recurrent)]) else None
 
 
 def _eliminated(P: NDArray) -> tuple[float, ...] | None:
     """Return the stationary law of a stochastic matrix by elimination without subtractions, or None if that fails.
 
     Every entry has a relative error of at most about M³ roundings for M letters, whatever the condition (Grassmann,
-    Taksar and Heyman 1985). It fails where a letter leads to none of the letters before it.
+    Taksar and Heyman 1985). It fails where a letter leads to none of the letters before it, directly or through later
+    ones, or where that underflows.
     """
     A, size = P.copy(), len(P)
     for k in range(size - 1, 0, -1):

@@ -234,7 +234,8 @@ def one_sample_test(
     discrepancy
         If given, the sample must be large enough to detect it.
     slack
-        A bound on the rounding of draws: draws that are at most this far from an atom count as the atom.
+        A bound on the rounding of draws: draws that are at most this far from an atom count as the atom. Without atoms
+        the sample is too close to the law only if all draws that are at most this far from it are.
 
     Raises
     ------
@@ -272,10 +273,14 @@ def one_sample_test(
     detected = (_upper(rates) + _lower(rates)) / math.sqrt(2 * n)
     _check_size(n, discrepancy, detected, sample_size, rates)
     threshold = _upper(rates) / math.sqrt(2 * n)
-    atomless = left is None and callable(law)
-    floor = _closest(n, rates.false_alarm / 2) if atomless else 0.0
+    floor, farthest = 0.0, statistic
+    if left is None and callable(law):
+        floor = _closest(n, rates.false_alarm / 2)
+        if slack:  # it makes the statistic smaller, and may not make it too small
+            above, under = (_probabilities("the law", law, values + s) for s in (-slack, slack))
+            farthest = float(max(np.max(below - above), np.max(under - np.concatenate([[0.0], below[:-1]]))))
     p = min(1.0, 2 * math.exp(-2 * n * max(statistic, 0.0) ** 2))
-    passes = floor <= statistic <= threshold
+    passes = statistic <= threshold and floor <= farthest
     return CalibratedResult(
         passes, statistic, threshold, n, detected, rates.false_alarm, rates.miss, p, too_close_below=floor
     )

@@ -242,3 +242,37 @@ def test_letters_of_ones_own_that_are_called_independent_are_compared_with_their
     message = r"the word \(0, 0\) has the probability 3/8 by words\(2\), and 1/4 if its letters were independent"
     with pytest.raises(ct.DeclarationRefuted, match=message):
         fam.FiniteFamily(maps, law=sticky)
+
+
+@pytest.mark.parametrize(
+    ("P", "expected"),
+    [
+        ([[0.5, 0.5], [0.0, 1.0]], (0, 1)),
+        (
+            [[0.3, 0.3, 0.2, 0.2], [0.1, 0.1, 0.4, 0.4], [0.0, 0.0, 0.3, 0.7], [0.0, 0.0, 0.6, 0.4]],
+            (0, 0, 6 / 13, 7 / 13),
+        ),
+        ([[0.7, 0.3, 0.0], [0.2, 0.8, 0.0], [0.1, 0.2, 0.7]], (0.4, 0.6, 0)),
+        ([[0.0, 0.25, 0.75], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]], (0, 0.5, 0.5)),
+    ],
+)
+def test_letters_that_are_left_for_ever_have_probability_zero(P, expected):
+    chain = fam.MarkovModulated(P)
+    assert [p == 0 for p in chain.initial] == [p == 0 for p in expected]
+    np.testing.assert_allclose(chain.initial, expected, rtol=1e-15)
+    assert chain.marginal == chain.initial
+
+
+def test_two_groups_of_letters_have_no_single_law():
+    with pytest.raises(ValueError, match="more than one stationary law"):
+        fam.MarkovModulated([[0.2, 0.4, 0.4], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+def test_words_that_are_too_many_to_count_are_refused():
+    with pytest.raises(ValueError, match=r"up to 2\^20000 words of length 20000 over 2 letters"):
+        list(fam.IID(2).words(20_000))
+    with pytest.raises(ValueError, match=r"up to 1048576 words of length 20 over 2 letters"):
+        list(fam.IID(2).words(20))
+    assert [word for word, _ in fam.IID(1).words(5000)] == [(0,) * 5000]
+    with pytest.raises(ValueError, match="the length of a word n must be an integer"):
+        list(fam.Reshuffled(3).words("3"))

@@ -207,3 +207,13 @@ def test_rates_belong_to_the_suite():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_slack_does_not_make_right_draws_too_close_to_their_law() -> None:
+    """Draws at the levels (i - 1/2) / n are too close to the uniform law; independent ones never are."""
+    rates, uniform = Rates(1e-6, 1e-6), lambda x: np.clip(x, 0, 1)
+    draws = np.random.default_rng(0).random(2000)
+    assert one_sample_test(draws, uniform, rates, slack=0.05)
+    even = (np.arange(100_000) + 0.5) / 100_000
+    assert not one_sample_test(even, uniform, rates)
+    assert not one_sample_test(even, uniform, rates, slack=1e-9)
