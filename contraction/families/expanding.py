@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
 
 from contraction.arguments import check_choice, check_finite
 from contraction.families._checks import check_weights
@@ -22,6 +21,8 @@ from contraction.maps.spaces import Euclidean
 from contraction.types import Draw, Number, Scalar, override
 
 __all__ = ["ExpandingOnAverage"]
+
+DIGITS = 80  # in which E |K|^a is compared with 1: near a = 0 it differs by the square of small numbers
 
 
 class ExpandingOnAverage(RandomOperator):
@@ -146,7 +147,21 @@ class ExpandingOnAverage(RandomOperator):
         """E log |K|, -inf if K = 0 is possible: negative means contraction on average."""
         if any(K == 0 for K, _ in self._live()):
             return -math.inf
-        return math.fsum(float(w) * math.log(abs(K)) for K, w in self._live())
+        import mpmath
+
+        with mpmath.workdps(DIGITS):
+            return float(mpmath.fsum(w * mpmath.log(K) for K, w in self._sizes()))
+
+    def _sizes(self) -> list[tuple[Scalar, Scalar]]:
+        """(|K|, probability) of every factor but 0, in the precision of mpmath; the probabilities sum to one."""
+        import mpmath
+
+        def exact(x: Number) -> Scalar:
+            return mpmath.mpf(x.numerator) / x.denominator if isinstance(x, Fraction) else mpmath.mpf(x)
+
+        total = mpmath.fsum(exact(w) for w in self.weights)
+        live = [(abs(float(K)), w) for K, w in zip(self.factors, self.weights, strict=True) if w > 0]
+        return [(exact(K), exact(w) / total) for K, w in live if K]
 
     def factor_moment(self, p: float) -> float:
         """E |K|^p."""
@@ -179,14 +194,18 @@ class ExpandingOnAverage(RandomOperator):
                 f"a Kesten index needs linear maps, E log |K| < 0 and some |K| > 1, got shape {self.shape!r}, "
                 f"E log |K| = {self.log_mean:.6g} and max |K| = {self.contraction.value:.6g}"
             )
-        high = 1.0
-        while self.factor_moment(high) <= 1:
-            high *= 2
-        low = high / 2
-        while self.factor_moment(low) >= 1:
-            low /= 2
-        root: Scalar = optimize.brentq(lambda a: self.factor_moment(a) - 1, low, high, xtol=1e-15)
-        return float(root)
+        import mpmath
+
+        with mpmath.workdps(DIGITS):
+            terms = [(mpmath.log(K), w) for K, w in self._sizes()]
+            alpha, previous = mpmath.mpf(1), mpmath.inf
+            while mpmath.fsum(w * mpmath.exp(alpha * log) for log, w in terms) <= 1:
+                alpha *= 2
+            while not abs(alpha - previous) <= 2.0**-60 * alpha:
+                powers = [(log, w * mpmath.exp(alpha * log)) for log, w in terms]
+                above = mpmath.fsum(power for _, power in powers) - 1
+                previous, alpha = alpha, alpha - above / mpmath.fsum(log * power for log, power in powers)
+            return float(alpha)
 
     # --- affine form ------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ use these objects, and any object with the two methods is an order.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Protocol, runtime_checkable
@@ -324,7 +324,8 @@ class CustomOrder(Order):
 
     @override
     def word(self, n: int) -> Sequence[int]:
-        return self.words(n)
+        word = self.words(n)
+        return word if isinstance(word, Sized) else tuple(word)
 
 
 def chain(order: Order, n: int, known: Container[int] = ()) -> Iterator[tuple[int, int]]:

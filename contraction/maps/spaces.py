@@ -33,6 +33,7 @@ __all__ = [
     "as_space",
 ]
 
+LEAST_WEIGHT = 1e-300  # weights below it, and their reciprocals, are not far from the ends of floats
 WIDE = 2**31  # integers below it, and sums of as many differences of them as arrays have entries, fit into int64
 
 
@@ -365,8 +366,15 @@ class GridFunctions(_ByContent):
         if grid.ndim != 1 or grid.size < 2 or not np.all(np.diff(grid) > 0):
             raise ValueError("the grid must be strictly increasing with at least two points")
         check_finite("rate", self.rate)
+        with np.errstate(over="ignore", under="ignore"):
+            weights = np.exp(-self.rate * (grid - grid[0]))
+        if not np.all((weights > LEAST_WEIGHT) & (weights < 1 / LEAST_WEIGHT)):
+            raise ValueError(
+                f"the weights e^(-r (t - t0)) of the rate r = {self.rate!r} leave the range of floats on the grid from "
+                f"{float(grid[0])!r} to {float(grid[-1])!r}: a smaller |r| or a shorter interval is needed"
+            )
         object.__setattr__(self, "grid", grid)
-        object.__setattr__(self, "weights", np.exp(-self.rate * (grid - grid[0])))
+        object.__setattr__(self, "weights", weights)
 
     @override
     def distance(self, x: ArrayLike, y: ArrayLike) -> NDArray:
