@@ -118,7 +118,15 @@ class Series:
         return self.reshape(-1)
 
     def transpose(self, *axes: int | tuple[int, ...]) -> Series:
-        """Permute the axes of every coefficient (default: reverse them)."""
+        """Permute the axes of every coefficient (default: reverse them).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from contraction.expansions.series import Series
+        >>> Series(np.zeros((4, 2, 3))).transpose(1, 0).coefficients.shape  # four coefficients of shape (3, 2)
+        (4, 3, 2)
+        """
         order = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple | list) else axes
         return self._each(lambda c: c.transpose(*order))
 
