@@ -14,6 +14,7 @@ from contraction.arguments import check_iterates
 from contraction.expansions.coefficients import check_order_of_expansion
 from contraction.expansions.fields import (
     VectorField,
+    as_floats,
     check_fields,
     check_not_text,
     check_theta,
@@ -216,6 +217,7 @@ def evaluate_series(coefficients: Vector, h: Scalar) -> Vector:
     if isinstance(coefficients, str) or len(coefficients) == 0:
         raise ValueError(f"a series needs at least one coefficient, got {coefficients!r}")
     check_not_text("the learning rate h", h)
+    coefficients = as_floats(coefficients)
     total = coefficients[-1]
     for k in range(len(coefficients) - 2, -1, -1):
         total = coefficients[k] + h * total

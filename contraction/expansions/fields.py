@@ -353,7 +353,7 @@ def check_not_negative(name: str, value: Scalar) -> None:
 
 
 def check_vectors(name: str, values: Sequence[Vector], axes: int) -> Sequence[Vector]:
-    """Return a list of arrays or tensors that have one shape of so many axes.
+    """Return a list of arrays or tensors that have one shape of so many axes, integers as floats.
 
     Raises
     ------
@@ -370,7 +370,12 @@ def check_vectors(name: str, values: Sequence[Vector], axes: int) -> Sequence[Ve
         if len(value.shape) != axes or value.shape != values[0].shape:
             shapes = [tuple(one.shape) for one in values if isinstance(one, np.ndarray | _Tensor)]
             raise ValueError(f"{name} must be arrays of one shape with {axes} axes, got the shapes {shapes}")
-    return values
+    return [as_floats(value) for value in values]
+
+
+def as_floats(value: Vector) -> Vector:
+    """Return integer arrays as floats, since products of integers wrap around, and others as they are."""
+    return value.astype(float) if isinstance(value, np.ndarray) and value.dtype.kind in "iub" else value
 
 
 def check_theta(theta: Vector) -> Vector:
@@ -398,9 +403,8 @@ def check_theta(theta: Vector) -> Vector:
             raise ValueError(f"theta must be a vector (d,) of numbers, got {theta!r}")
         if theta.dtype.kind in "fc" and np.isnan(theta).any():
             raise ValueError(f"theta must not contain NaN, got {theta!r}")
-        if theta.dtype.kind in "iub":  # powers of integers wrap around
-            return theta.astype(float)
-    elif not isinstance(theta, _Tensor):
+        return as_floats(theta)
+    if not isinstance(theta, _Tensor):
         raise TypeError(f"theta must be a vector (d,): a NumPy array, a list of numbers or a tensor, got {theta!r}")
     return theta
 

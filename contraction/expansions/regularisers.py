@@ -327,7 +327,8 @@ def fixed_order_curl(hessians: Sequence[Vector]) -> Vector:
     array([[0., 0.],
            [0., 0.]])
     """
-    if len(check_vectors("the Hessians", hessians, 2)) == 0:
+    hessians = check_vectors("the Hessians", hessians, 2)
+    if len(hessians) == 0:
         raise ValueError("at least one Hessian is needed, got none")
     total = hessians[0] @ hessians[0] * 0
     inner = hessians[0]
@@ -361,7 +362,8 @@ def small_batch_modified_loss(gradients: Sequence[Vector], h: Scalar) -> Vector:
     >>> [float(small_batch_modified_loss([one, -one], 0.1)), float(small_batch_modified_loss([one, one], 0.1))]
     [0.0125, -0.0125]
     """
-    if len(check_vectors("the gradients", gradients, 1)) == 0:
+    gradients = check_vectors("the gradients", gradients, 1)
+    if len(gradients) == 0:
         raise ValueError("at least one gradient is needed, got none")
     check_not_text("the learning rate h", h)
     c = len(gradients)

@@ -100,3 +100,13 @@ def test_the_reach_takes_arrays() -> None:
     lists = ex.correction_reach(fields, np.ones(2), rates, at=[2, 3], orders=[1, 2])
     arrays = ex.correction_reach(fields, np.ones(2), rates, at=at, orders=orders)
     np.testing.assert_array_equal(lists.errors, arrays.errors)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64])
+def test_products_of_integer_arrays_do_not_wrap_around(kind: type) -> None:
+    first, second = (np.array(rows, dtype=kind) for rows in ([[100, 1], [1, 100]], [[1, 100], [100, 3]]))
+    curl = ex.fixed_order_curl([first, second])
+    assert curl.tolist() == [[0.0, -2.0], [2.0, 0.0]]  # the second times the first, minus the first times the second
+    gradient = np.array([100, 50], dtype=kind)
+    assert ex.small_batch_modified_loss([gradient, gradient], 0.5) == -0.5 / 4 * 12_500 + 0.5 / 2 / 8 * 25_000
+    assert ex.evaluate_series(np.array([[1], [2], [3]], dtype=kind), 100).tolist() == [30_201.0]
