@@ -123,7 +123,7 @@ class Series:
         Examples
         --------
         >>> import numpy as np
-        >>> from contraction.expansions.series import Series
+        >>> from contraction.expansions import Series
         >>> Series(np.zeros((4, 2, 3))).transpose(1, 0).coefficients.shape  # four coefficients of shape (3, 2)
         (4, 3, 2)
         """

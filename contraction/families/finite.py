@@ -112,13 +112,13 @@ class FiniteFamily(RandomOperator):
     # --- affine tables ------------------------------------------------------------------------------------------
 
     def _set_affine(self, pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
-        given = [(objects(A), np.atleast_1d(objects(b))) for A, b in pairs]
-        d = max([b.shape[-1] for _, b in given] + [A.shape[-1] for A, _ in given if A.ndim] + [self.dim or 1])
+        given = [(objects(A), objects(b)) for A, b in pairs]
+        d = max([x.shape[-1] for pair in given for x in pair if x.ndim] + [self.dim or 1])
         for A, b in given:
-            if A.ndim > 2 or b.ndim != 1 or A.shape not in ((), (d,), (d, d)) or b.shape not in ((1,), (d,)):
+            if A.shape not in ((), (d,), (d, d)) or b.shape not in ((), (d,)):
                 raise ValueError(
-                    f"a pair (A, b) on {d} coordinates needs A of shape (), ({d},) or ({d}, {d}) and b ({d},), "
-                    f"got shapes {A.shape} and {b.shape}"
+                    f"a pair (A, b) on {d} coordinates needs A of shape (), ({d},) or ({d}, {d}) and b a number, the "
+                    f"same for all coordinates, or of shape ({d},); got shapes {A.shape} and {b.shape}"
                 )
         if self.dim not in (None, d):
             raise ValueError(f"the maps act on {d} coordinates, but dim is {self.dim}")

@@ -103,6 +103,7 @@ def fitted(steps: int, seconds: float, cost: Cost) -> Plan:
     fewer = int(free / (cost.per_step + cost.derivative / 2))
     fewer = min(steps, max(SHORTEST, 2 * (fewer // 2)))
     note = f"{LEAST} replicates of {fewer:,} steps in place of {steps:,}, to fit into {about}"
-    if cost.seconds(fewer, LEAST) > seconds:
-        note = f"{LEAST} replicates of {fewer:,} steps, which is the least, and takes longer than the {about} left"
+    if (needed := cost.seconds(fewer, LEAST)) > seconds:
+        least = f"{LEAST} replicates of {fewer:,} steps, which is the least"
+        note = f"{least}: about {needed:.0f} s, longer than the {about} left"
     return Plan(fewer, LEAST, note)

@@ -74,3 +74,23 @@ def test_a_letter_of_small_probability_stays_possible() -> None:
 def test_a_law_of_scipy_has_one_law_for_all_coordinates(law) -> None:
     with pytest.raises(TypeError, match="the parameters of a law of noise must be numbers"):
         fam.QuadraticSGD(0.1, law)
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        [(0.5, [0.0]), (0.2, [0.0, 1.0])],
+        [(np.eye(2) / 2, [0.0])],
+        [([0.5], [0.0, 1.0])],
+        [([0.5, 0.25], 0.0), ([0.5], 0.0)],
+    ],
+)
+def test_a_vector_of_one_coordinate_is_not_one_of_two(maps) -> None:
+    with pytest.raises(ValueError, match=r"a pair \(A, b\) on 2 coordinates needs"):
+        fam.FiniteFamily(maps)
+
+
+@pytest.mark.control
+def test_a_number_stands_for_all_coordinates() -> None:
+    family = fam.FiniteFamily([(np.eye(2) / 2, 3.0), (0.5, [3.0, 3.0])])
+    assert family.affine(np.array([0, 1])).b.tolist() == [[3.0, 3.0], [3.0, 3.0]]
