@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from contraction.arguments import check_finite
+from contraction.arguments import check_finite, check_integer
 from contraction.families._checks import is_exact
 from contraction.families._reasons import why_not_learning_rate
 from contraction.families.finite import FiniteFamily
 from contraction.families.index_laws import IndexLaw
+from contraction.maps.arrays import numbers
 from contraction.maps.constants import Constant
 from contraction.maps.rounding import EPS
 from contraction.types import Number, override
@@ -72,9 +73,8 @@ class BernoulliConvolution(FiniteFamily):
             raise ValueError(f"a Bernoulli convolution needs two values, got {len(values)}")
         for v in values:
             check_finite("a value", v)
-        self.h, *numbers = (int(x) if isinstance(x, np.integer) else x for x in (h, *values))
-        h, values = self.h, numbers
-        self.values = tuple(numbers)
+        h, *values = (int(x) if isinstance(x, np.integer) else x for x in (h, *values))
+        self.h, self.values = h, tuple(values)
         super().__init__(
             [(1 - h, h * v) for v in values], weights, law=law, dim=1, name=f"BernoulliConvolution(h={h!s})"
         )
@@ -111,6 +111,7 @@ class BernoulliConvolution(FiniteFamily):
         if n is None:
             self._check_stable()
             return self.noise_mean()
+        n = check_integer("the index of an iterate", n)
         return self.noise_mean() + (1 - self.h) ** n * (theta0 - self.noise_mean())
 
     def variance(self, n: int | None = None) -> Number:
@@ -118,6 +119,7 @@ class BernoulliConvolution(FiniteFamily):
         if n is None:
             self._check_stable()
             return self.h * self.noise_variance() / (2 - self.h)
+        n = check_integer("the index of an iterate", n)
         return self.h**2 * self.noise_variance() * sum((1 - self.h) ** (2 * j) for j in range(n))
 
     @property
@@ -165,7 +167,10 @@ class BernoulliConvolution(FiniteFamily):
         if named is None:
             raise ValueError(f"the limit law has no closed form for h = {self.h!r} and weights {self.weights!r}")
         name, low, high = named
-        u = (np.asarray(x, dtype=float) - float(low)) / float(high - low)
+        points = numbers("x", x)
+        if np.isnan(points).any():
+            raise ValueError("a distribution function has no value at NaN")
+        u = (points - float(low)) / float(high - low)
         return stats.uniform.cdf(u) if name == "uniform" else _cantor(u)
 
     def characteristic_function(self, t: ArrayLike, n: int, theta0: float = 0.0) -> NDArray:
@@ -186,7 +191,7 @@ class BernoulliConvolution(FiniteFamily):
         >>> round(float(family.characteristic_function(1.0, 20).real), 4)
         0.8415
         """
-        t, h = np.asarray(t, dtype=float), float(self.h)
+        t, h, n = numbers("t", t), float(self.h), check_integer("the index of an iterate", n)
         p, q = (float(w) for w in self._weights())
         v, w = (float(x) for x in self.values)
         value = np.exp(1j * t * theta0 * (1 - h) ** n)

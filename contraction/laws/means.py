@@ -103,7 +103,7 @@ def mean_test(
         raise ValueError(f"method must be hoeffding or bernstein, got {method!r}")
     if discrepancy is not None and detected > discrepancy:
         raise ValueError(f"{n} draws detect {detected:.3g} at these rates, not {discrepancy!r}: draw more")
-    statistic = abs(math.fsum(x) / n - mean)
+    statistic = abs(math.fsum(x - mean)) / n  # exactly 0 where all draws are the mean
     p = min(1.0, 2 * math.exp(-2 * n * (statistic / width) ** 2)) if width else float(statistic == 0)
     return CalibratedResult(statistic <= threshold, statistic, threshold, n, detected, rates.false_alarm, rates.miss, p)
 

@@ -50,3 +50,20 @@ def test_an_order_of_ones_own_may_give_iterators() -> None:
     order = ct.CustomOrder(lambda n: iter(range(1, n + 1)))  # type: ignore[arg-type]
     expected = ct.backward_iterates(maps, [0], at=[2, 4])
     np.testing.assert_array_equal(ct.iterates(maps, [0], order, at=[2, 4]), expected)
+
+
+@pytest.mark.parametrize("n", [-3, 2.5])
+def test_iterates_of_a_bernoulli_convolution_have_indices(n: int) -> None:
+    family = families.BernoulliConvolution(HALF)
+    for refused in (family.mean, family.variance, lambda n: family.characteristic_function(1.0, n)):
+        with pytest.raises(ValueError, match="the index of an iterate must be an integer"):
+            refused(n)
+
+
+def test_its_distribution_function_takes_real_numbers() -> None:
+    for h in (HALF, Fraction(2, 3)):
+        family = families.BernoulliConvolution(h)
+        with pytest.raises(ValueError, match="no value at NaN"):
+            family.stationary_cdf([0.5, np.nan])
+        with pytest.raises(ValueError, match="x must be an array of numbers"):
+            family.stationary_cdf(np.array([0.5 + 1j]))

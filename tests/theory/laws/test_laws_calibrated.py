@@ -217,3 +217,10 @@ def test_a_slack_does_not_make_right_draws_too_close_to_their_law() -> None:
     even = (np.arange(100_000) + 0.5) / 100_000
     assert not one_sample_test(even, uniform, rates)
     assert not one_sample_test(even, uniform, rates, slack=1e-9)
+
+
+@pytest.mark.parametrize("value", [0.8132702392002724, 0.7294965609839984, 1e308, -0.1])
+def test_draws_of_a_constant_have_its_mean(value: float) -> None:
+    for n in (1, 3, 10, 49):
+        result = mean_test([value] * n, value, Rates(0.01, 0.01), low=value, high=value)
+        assert (bool(result), result.statistic, result.pvalue) == (True, 0.0, 1.0)
