@@ -156,7 +156,7 @@ def _print_statements(verdicts: Sequence[Verdict], statements: Sequence[Statemen
 
     print(table(verdicts, {s.name: s.claim for s in statements}))
     count = len(statements)
-    failed, cases, paths = (sum(x) for x in zip(*((not v.holds, v.cases, v.paths) for v in verdicts), strict=True))
+    failed, cases, paths = (sum(x) for x in zip(*((v.failed, v.cases, v.paths) for v in verdicts), strict=True))
     simulated = f" (with {paths} simulated paths)" if paths else ""
     print(f"\n{count} statement{'s' * (count != 1)}, {cases} checks{simulated}, {failed} failed")
     print(

@@ -13,6 +13,10 @@ from contraction.statements.records import Statement
 __all__ = ["statements_from"]
 
 
+class _UnloadableError(ImportError, ValueError):
+    """A file with an error of its own: commands refuse the folder, as they do if the file defines no statement."""
+
+
 def statements_from(folder: str | Path) -> tuple[Statement, ...]:
     """Load the statements of a folder, for the same table and errata as the paper's.
 
@@ -35,7 +39,8 @@ def statements_from(folder: str | Path) -> tuple[Statement, ...]:
     FileNotFoundError
         If the folder does not exist, or does not contain a file with a statement.
     ImportError
-        If a file cannot be loaded; the message names the file and the error.
+        If a file cannot be loaded; the message names the file and the error. It is a `ValueError` too, as the folder is
+        refused, unless a package that the file imports is missing.
     ValueError
         If a file defines no ``STATEMENT``, or one of another name or type, or if two statements share the number of a
         row.
@@ -88,7 +93,9 @@ def _statement(package: str, file: Path) -> Statement:
     try:
         module = importlib.import_module(f"{package}.{file.stem}")
     except (Exception, SystemExit) as error:  # a script that ends itself would end the check, as if it had passed
-        raise ImportError(f"{file.name} cannot be loaded: {type(error).__name__}: {error}") from error
+        refused = not isinstance(error, ModuleNotFoundError | MemoryError)
+        kind = _UnloadableError if refused else ImportError
+        raise kind(f"{file.name} cannot be loaded: {type(error).__name__}: {error}") from error
     statement = getattr(module, "STATEMENT", None)
     if not isinstance(statement, Statement):
         raise ValueError(f"{file.name} must define STATEMENT, a contraction.statements.Statement")

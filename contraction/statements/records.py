@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from inspect import signature
 from typing import Literal, TypedDict, Unpack
 
@@ -56,6 +58,10 @@ def ratio_of(measured: float | None, claimed: float | None) -> float | None:
     if claimed == 0:
         return 1.0 if measured == 0 else math.inf
     return float(measured) / float(claimed)
+
+
+class _UnfitError(ValueError):
+    """A verdict that could say nothing: it is refused, also where a check makes it."""
 
 
 class VerdictFields(TypedDict, total=False):
@@ -104,6 +110,12 @@ class Verdict(Value):
         The formula with both sides, for a failure report.
     part : str
         If one check compares several inequalities: the name of the worst one.
+    failed : int
+        Number of checks that failed: 0 if the verdict holds, else at least 1. A call of ``check`` that makes several
+        checks (``cases`` above 1) and fails counts once, unless it combines their verdicts with `combine`.
+    case : str
+        The call that failed, as in "case 3: check(k=0.5, n=4)", counted from 1 in the order of the cases; `Statement`
+        fills it in. Of several that failed it is that of the numbers shown. "" if the verdict holds.
     """
 
     statement: str
@@ -120,9 +132,12 @@ class Verdict(Value):
     note: str = ""
     paths: int = 0
     part: str = ""
+    failed: int = 0
+    case: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "holds", bool(self.holds))
+        object.__setattr__(self, "failed", 0 if self.holds else max(self.failed, 1))
         for name in ("measured", "claimed"):
             value = getattr(self, name)
             if value is not None:
@@ -160,9 +175,10 @@ class Verdict(Value):
 
     @property
     def failure(self) -> str:
-        """The text of a failure report: the name of the worst part, both numbers and the formula."""
+        """The text of a failure report: the name of the worst part, both numbers, the formula and the call."""
         part, note = f" ({self.part})" if self.part else "", f"; {self.note}" if self.note else ""
-        return f"{self.statement}{part}: measured {self.measured}, claimed {self.claimed}{note}"
+        case = f"; {self.case}" if self.case else ""
+        return f"{self.statement}{part}: measured {self.measured}, claimed {self.claimed}{note}{case}"
 
     @classmethod
     def tight(
@@ -187,14 +203,14 @@ class Verdict(Value):
 def _allowed(rounding: Numbers) -> Numbers:
     """Return the allowance of a comparison; ValueError if it is infinite, so that every number would pass."""
     if np.any(np.isposinf(np.asarray(rounding, dtype=float))):
-        raise ValueError(f"the rounding of a verdict must be finite, got {rounding!r}: every number would pass")
+        raise _UnfitError(f"the rounding of a verdict must be finite, got {rounding!r}: every number would pass")
     return rounding
 
 
 def name_of(parts: Sequence[str], worst: int, count: int) -> str:
     """Return the name of one of ``count`` entries; every entry must have a name."""
     if len(parts) != count:
-        raise ValueError(f"{count} pairs of numbers are compared, but {len(parts)} are named")
+        raise _UnfitError(f"{count} pairs of numbers are compared, but {len(parts)} are named")
     return parts[worst]
 
 
@@ -219,6 +235,7 @@ def combine(verdicts: Iterable[Verdict], *, seed: int | None = None) -> Verdict:
         holds=all(v.holds for v in verdicts),
         cases=sum(v.cases for v in verdicts),
         paths=sum(v.paths for v in verdicts),
+        failed=sum(v.failed for v in verdicts),
         seed=worst.seed if seed is None else seed,
     )
 
@@ -377,8 +394,54 @@ class Statement:
         return [
             control.wrong
             for control in self.controls
-            if not replace(control, check=lambda seed, c=control: self._verdict(c.check(seed))).detected(seed)
+            if not replace(control, check=lambda seed, c=control: self._of_control(c, seed)).detected(seed)
         ]
+
+    def _of_control(self, control: Control, seed: int) -> Verdict:
+        """Return the verdict on a wrong claim."""
+        with self._named(f"the wrong claim “{control.wrong}”"):
+            found = control.check(seed)
+        return self._verdict(found)
+
+    @contextmanager
+    def _named(self, what: str, case: Callable[[], str] = str) -> Iterator[None]:
+        """Turn an error of the statement's own code into one that says where it was raised.
+
+        Raises
+        ------
+        RuntimeError
+            If the code within raises; its cause is that error.
+        MemoryError
+            If the code within does.
+        _UnfitError
+            If it makes a verdict that could say nothing, which is refused.
+        """
+        try:
+            yield
+        except (MemoryError, _UnfitError):
+            raise
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}".removesuffix(": ")
+            at = f" in {text}" if (text := case()) else ""
+            raise RuntimeError(f"{what} of the statement {self.name!r} raised {said}{at}") from error
+
+    def _cases(
+        self, cases: Cases | None, given: dict[str, object], rng: np.random.Generator, tier: Tier
+    ) -> Iterator[dict[str, object]]:
+        """Yield the arguments of every call, each drawn only when the one before has been used."""
+        if cases is None:
+            yield given
+            return
+        what = "the cases" if cases is self.cases else "the printed cases"
+        with self._named(what):
+            listed = iter(cases(rng, tier))
+        while True:
+            with self._named(what):
+                try:
+                    arguments = given | next(listed)
+                except StopIteration:
+                    return
+            yield arguments
 
     def _verdict(self, found: object) -> Verdict:
         """Return what a check returned, if it is a verdict on this statement.
@@ -418,16 +481,31 @@ class Statement:
         ------
         ValueError
             If a statement has no cases, or a check returns something else than a verdict on it.
+        RuntimeError
+            If a check or the cases raise an error; the message names the statement and the call.
         """
         rng = np.random.default_rng([seed, salt, *self.name.encode()])
         before = rng.bit_generator.state
-        given = {"seed": seed} if "seed" in signature(check).parameters else {}
-        listed = [{}] if cases is None else cases(rng, tier)
-        result = [self._verdict(check(**(given | arguments))) for arguments in listed]
+        given: dict[str, object] = {"seed": seed} if "seed" in signature(check).parameters else {}
+        called = "check" if check is self.check else "check_printed"
+        result: list[Verdict] = []
+        for number, arguments in enumerate(self._cases(cases, given, rng, tier), 1):
+            case = partial(_text_of, called, number, arguments)
+            with self._named("the check", case):
+                found = check(**arguments)
+            verdict = self._verdict(found)
+            result.append(verdict if verdict.holds else replace(verdict, case=case()))
         if not result and cases is self.cases:
             raise ValueError(f"the statement {self.name!r} checks nothing: its cases(rng, {tier!r}) are empty")
         drawn = bool(given) or rng.bit_generator.state != before
         return result, seed if drawn else None
+
+
+def _text_of(called: str, number: int, arguments: dict[str, object], longest: int = 300) -> str:
+    """Return a call in one line; an argument with a text of more than ``longest`` characters is cut."""
+    texts = {name: " ".join(repr(value).split()) for name, value in arguments.items()}
+    listed = (f"{name}={text if len(text) <= longest else text[:longest] + '…'}" for name, text in texts.items())
+    return f"case {number}: {called}({', '.join(listed)})"
 
 
 def _combined(verdicts: Iterable[Verdict], seed: int | None) -> Verdict:

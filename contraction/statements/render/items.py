@@ -16,7 +16,8 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, o
     """One JSON-ready dictionary for each row of a statement.
 
     Keys: section ("statements"), id (the row), statement, paper, kind, verdict ("pass" or "fail": every check that
-    covers the row), ratio, cases (checks), paths (simulated paths, counted separately), part (of the check, where the
+    covers the row), ratio, cases (checks), failed (how many of them failed), case (the call that gave the first verdict
+    that fails; "" where none does), paths (simulated paths, counted separately), part (of the check, where the
     worst has a name), seed (null where nothing is drawn), printed (verdict on the printed text), refuted (whether
     the printed form was run and seen to fail; null where there is none to run), claim, hypotheses, error_rates,
     proof (the machine-checked theorems, each as "file:name"), proof_covers ("whole", "part", or null where there is
@@ -48,6 +49,8 @@ def items(statement: Statement, verdicts: Iterable[Verdict]) -> list[dict[str, o
                 "verdict": "pass" if all(v.holds for v in about) else "fail",
                 "ratio": shown.ratio if shown.ratio is not None and math.isfinite(shown.ratio) else None,
                 "cases": sum(v.cases for v in about),
+                "failed": sum(v.failed for v in about),
+                "case": next((v.case for v in about if not v.holds), ""),
                 "paths": sum(v.paths for v in about),
                 "part": shown.part,
                 "seed": shown.seed,
@@ -70,7 +73,8 @@ def library_items(results: Iterable[tuple[Oracle, Verdict]]) -> list[dict[str, o
     """One JSON-ready dictionary for each function of the library.
 
     Keys: section ("library"), id (null), statement (the function's name), function (its full name), kind, verdict,
-    ratio, cases, paths, part, seed, hypotheses (what it is compared with), control (the fault of its faulty version).
+    ratio, cases, failed, paths, part, seed, hypotheses (what it is compared with), control (the fault of its faulty
+    version).
     """
     return [
         {
@@ -82,6 +86,7 @@ def library_items(results: Iterable[tuple[Oracle, Verdict]]) -> list[dict[str, o
             "verdict": "pass" if v.holds else "fail",
             "ratio": v.ratio if v.ratio is not None and math.isfinite(v.ratio) else None,
             "cases": v.cases,
+            "failed": v.failed,
             "paths": v.paths,
             "part": v.part,
             "seed": v.seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,88 @@ def test_a_report_says_that_it_made_a_folder(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().err == f"contraction: made the folder {tmp_path / 'new'}\n"
     assert main(words) == 0
     assert capsys.readouterr().err == ""
+
+
+OWN = """
+from contraction.statements import Control, Row, Statement, Verdict
+
+def check(n, k=0.5):
+    {first}
+    return Verdict.tight("own", (1,), 2.0**n, {claim}, rounding=0.0)
+
+def cases(rng, tier):
+    for n in range(10):
+        yield {{"n": n}}
+    {last}
+
+STATEMENT = Statement(
+    name="own", paper=(), claim="", hypotheses="", rows=(Row(1, "Lemma 1", "OK"),), check=check, cases=cases,
+    controls=(Control("3^n", lambda seed: {wrong}),),
+)
+"""
+WRONG_FORM = 'Verdict("own", (1,), "exact", False)'
+
+
+def own(folder: Path, first: str = "", claim: str = "2.0**n", last: str = "", wrong: str = WRONG_FORM) -> list[str]:
+    (folder / "own.py").write_text(OWN.format(first=first or "pass", claim=claim, last=last, wrong=wrong))
+    return ["verify", "--from", str(folder)]
+
+
+@pytest.mark.control
+def test_every_case_that_fails_is_counted_and_the_worst_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2^n = n + 1 holds for n = 0 and n = 1 alone."""
+    assert main(own(tmp_path)) == 0
+    assert "1 statement, 10 checks, 0 failed" in capsys.readouterr().out
+    words = own(tmp_path, claim="n + 1")
+    assert main(words) == 1
+    printed = capsys.readouterr()
+    assert "1 statement, 10 checks, 8 failed" in printed.out
+    assert printed.err == "FAILED own: measured 512.0, claimed 10.0; case 10: check(n=9)\n"
+    assert main([*words, "--json"]) == 1
+    (item,) = json.loads(capsys.readouterr().out)
+    assert (item["cases"], item["failed"], item["case"]) == (10, 8, "case 10: check(n=9)")
+    assert main([*own(tmp_path), "--json"]) == 0
+    (item,) = json.loads(capsys.readouterr().out)
+    assert (item["cases"], item["failed"], item["case"]) == (10, 0, "")
+
+
+RAISED = {
+    "a check": ({"first": 'if n == 3: raise ValueError("boo")'}, "the check", "ValueError: boo in case 4: check(n=3)"),
+    "an error of no message": ({"first": "assert n < 2"}, "the check", "AssertionError in case 3: check(n=2)"),
+    "cases": ({"last": "1 / 0"}, "the cases", "ZeroDivisionError: division by zero"),
+    "cases that are no dictionaries": ({"last": "yield 3"}, "the cases", "TypeError: unsupported operand"),
+    "a wrong claim": ({"wrong": "check()"}, "the wrong claim “3^n”", "TypeError: check() missing 1 required"),
+}
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("name", RAISED)
+def test_an_error_of_ones_own_code_fails_and_is_named(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed, where, said = RAISED[name]
+    assert main(own(tmp_path, **changed)) == 1
+    line = capsys.readouterr().err
+    assert line.startswith(f"contraction: {where} of the statement 'own' raised {said}")
+    assert line.count("\n") == 1
+
+
+@pytest.mark.control
+def test_too_little_memory_in_a_check_is_said_as_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(own(tmp_path, first="raise MemoryError(n)")) == 1
+    assert capsys.readouterr().err == "contraction: there is not enough memory for this: 0\n"
+
+
+@pytest.mark.control
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("", 2), ("1 / 0", 2), ("def", 2), ("raise SystemExit(0)", 2), ("import no_such_package_of_anyone", 1)],
+)
+def test_a_folder_is_refused_unless_a_package_is_missing(
+    text: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.py").write_text(text)
+    assert main(["verify", "--from", str(tmp_path)]) == status
+    assert "own.py" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 
 from contraction.statements import comparisons
 from contraction.statements.appendix_e import convergence_modes
-from contraction.statements.records import Row, Statement, Verdict
+from contraction.statements.records import Row, Statement, Verdict, _text_of, combine
 
 
 def test_the_report_of_a_failure_ends_with_its_note_or_its_numbers():
@@ -94,3 +94,20 @@ def test_the_limit_law_that_names_no_start_is_refuted():
     verdict = convergence_modes.check_printed()
     assert verdict
     assert verdict.measured > 0
+
+
+@pytest.mark.control
+def test_checks_that_failed_add_up_and_the_case_is_that_of_the_numbers():
+    """A verdict that holds has no failed checks, whatever it is told; one that fails has one at least."""
+    near, far = (Verdict("a", (1,), "upper", False, m, 1.0, case=f"case {m}") for m in (2, 3))
+    right = Verdict("a", (1,), "upper", True, 1.0, 1.0, failed=3)
+    both = combine([right, near, far, near])
+    assert (right.failed, near.failed, both.failed, both.case) == (0, 1, 3, "case 3")
+    assert (combine([both, right, near]).failed, combine([right, right]).failed) == (4, 0)
+    assert both.failure == "a: measured 3.0, claimed 1.0; case 3"
+
+
+def test_a_long_argument_is_cut_and_stays_on_one_line():
+    assert _text_of("check", 2, {"n": 3, "x": "a" * 300}, 4) == "case 2: check(n=3, x='aaa…)"
+    assert _text_of("check", 1, {"x": np.eye(2)}) == "case 1: check(x=array([[1., 0.], [0., 1.]]))"
+    assert _text_of("check_printed", 1, {}) == "case 1: check_printed()"
