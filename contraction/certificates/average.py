@@ -31,7 +31,7 @@ from contraction.concentration import empirical_bernstein, hoeffding
 from contraction.maps.constants import Origin
 from contraction.maps.draws import derived_seed
 from contraction.maps.errors import DeclarationRefuted, NotCertified
-from contraction.maps.operators import Operators, RandomOperator, drawn
+from contraction.maps.operators import Operators, RandomOperator, drawn, how_to_state
 from contraction.maps.probe import probe_family
 from contraction.maps.rounding import EPS, round_up
 from contraction.maps.spaces import Space
@@ -365,7 +365,7 @@ def _of_single_maps(operators: Operators) -> NDArray:
         K = operators.family.lipschitz(draw)
         if K is None:
             raise NotCertified(
-                f"no Lipschitz constants are known for {operators.family!r}", ("declare lipschitz= or affine=",)
+                f"no Lipschitz constants are known for {operators.family!r}", (how_to_state(operators.family),)
             )
         with np.errstate(divide="ignore"):
             total = total + np.log(np.asarray(K, dtype=float))

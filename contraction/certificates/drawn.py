@@ -12,7 +12,7 @@ from contraction.certificates.hypotheses import search_declared_drawn, start_dis
 from contraction.certificates.majorants import DrawnTail
 from contraction.maps.constants import Constant, Origin
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import AffineMaps, Operators
+from contraction.maps.operators import AffineMaps, Operators, how_to_state
 from contraction.maps.rounding import EPS, TINY, products_up, round_up
 from contraction.maps.spaces import Space, as_space
 
@@ -114,7 +114,7 @@ def certify_drawn(
     if known is None:
         raise NotCertified(
             f"k unknown: no Lipschitz constants are stated for the drawn maps of {family!r}",
-            ("declare contraction=, lipschitz= or affine=", "coupling_distance of two starts, a measurement"),
+            (how_to_state(family), "coupling_distance of two starts, a measurement"),
         )
     L, name, origin = known
     N = len(operators)

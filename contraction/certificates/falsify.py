@@ -281,6 +281,13 @@ def _pairs(
     return T.spread(x), T.spread(y)
 
 
+def _order_of_arguments(family: RandomOperator) -> str:
+    """Return what may be the mistake where ``apply`` is a user's function: theta and the draw exchanged."""
+    if type(family) is not RandomOperator or family.is_fixed_sequence:
+        return ""
+    return "; is apply a function of (theta, draw), in this order?"
+
+
 def _check_pairs(T: _Map, x: NDArray, y: NDArray, limits: list) -> float:
     fx, fy = T(x), T(y)
     apart, images = (np.asarray(T.space.distance(*pair)) for pair in ((x, y), (fx, fy)))
@@ -300,7 +307,7 @@ def _check_pairs(T: _Map, x: NDArray, y: NDArray, limits: list) -> float:
             shown = float(np.broadcast_to(bound, broken.shape)[at])
             raise DeclarationRefuted(
                 f"the {what} = {shown!r} is violated: for {T.name}, d(Tx, Ty) / d(x, y) = {float(ratio[at])!r} "
-                f"at x = {x[at].tolist()}, y = {y[at].tolist()}"
+                f"at x = {x[at].tolist()}, y = {y[at].tolist()}{_order_of_arguments(T.operators.family)}"
             )
     finite = trusted[np.isfinite(trusted)]
     return float(np.max(finite, initial=0.0))

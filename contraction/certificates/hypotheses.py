@@ -13,13 +13,14 @@ from contraction.arguments import check_type
 from contraction.certificates.change_of_metric import displacement_in, factor_in
 from contraction.maps.constants import Constant
 from contraction.maps.errors import NotCertified
-from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.operators import Operators, RandomOperator, how_to_state
 from contraction.maps.points import as_point
 from contraction.maps.rounding import EPS, float_up, round_up
 from contraction.maps.spaces import Space
 from contraction.maps.stated import stated_about_maps
 
 __all__ = [
+    "NO_NORM_EXISTS",
     "contraction_constant",
     "displacement_constant",
     "no_contraction",
@@ -28,6 +29,8 @@ __all__ = [
     "search_declared_drawn",
     "start_distance",
 ]
+
+NO_NORM_EXISTS = "no common norm exists"
 
 
 def point(theta0: ArrayLike, family: RandomOperator) -> NDArray:
@@ -200,7 +203,8 @@ def no_contraction(
         others.append("contraction on average: average_contraction")
         if moment is None:
             others.insert(0, "moment=p for contraction in p-mean")
-    if tried:
+    expands = any(line.startswith(NO_NORM_EXISTS) for line in tried)  # then so does a word of q maps, for every q
+    if tried and not (expands and (moment is None or family.linear_part is not None)):
         others.append("q= for contraction after q maps")
     if k is None:
         return _nothing_stated(family, moment, others[-1:], tried)
@@ -219,7 +223,7 @@ def _nothing_stated(
     if rho is not None and moment == 2:
         reason = f"k ≥ 1: known.mean_square = {rho:g} is not below 1"
         return NotCertified(f"{reason}, and no Lipschitz constant is stated for {family!r}", tuple(others), tried)
-    ways = ["declare contraction=", "estimate(family, theta0)", *others]
+    ways = [how_to_state(family, one_for_all=True), "estimate(family, theta0)", *others]
     if moment is not None and family.known.lipschitz_moment is None:
         ways.insert(1, "declare known=ct.Known(lipschitz_moment=…, displacement_moment=…)")
     if type(family).step_enclosures is not RandomOperator.step_enclosures:  # gradient steps, near a minimum

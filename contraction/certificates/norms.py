@@ -19,7 +19,7 @@ from contraction.arguments import check_finite
 from contraction.certificates.bounds import check_factor
 from contraction.certificates.change_of_metric import equivalence, linear_parts, named, norm_of_parts, operator_norm_up
 from contraction.certificates.error_bound import ErrorBound, certificate_or_estimate
-from contraction.certificates.hypotheses import displacement_constant, start_distance
+from contraction.certificates.hypotheses import NO_NORM_EXISTS, displacement_constant, start_distance
 from contraction.certificates.majorants import CommonNorm
 from contraction.maps.arrays import square_matrices
 from contraction.maps.constants import Constant
@@ -195,7 +195,10 @@ def common_norm(matrices: Sequence[ArrayLike]) -> tuple[Space, float, tuple[str,
     word = expanding_word(mats)
     reason = "no common norm was found"
     if word is not None:
-        reason = f"no common norm exists: the linear parts' product {word[0]} has spectral radius {word[1]:.6g} ≥ 1"
+        reason = (
+            f"{NO_NORM_EXISTS}: the linear parts' product {word[0]} has spectral radius {word[1]:.6g} ≥ 1 "
+            "(maps are numbered from 1)"
+        )
     raise NotCertified(reason, tried=tuple(tried))
 
 

@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 WORDS_LIMIT = 200_000
+EIGENVALUES = 2**27  # M d^3 up to which the eigenvalues of M matrices are computed, a few seconds
 
 
 def _matrix_words(parts: Sequence[NDArray], q: int) -> NDArray:
@@ -212,7 +213,7 @@ def certify_words(
     kappa = of_length(q, words)  # the longest words first, because too many words are refused
     lip = of_length(1, "one map") if q > 1 else kappa
     if kappa.value >= 1:
-        raise _no_contraction(words, kappa, moment)
+        raise _no_contraction(words, kappa, moment, never=moment is None and _one_map_never_contracts(parts))
     D = displacement_constant(family, theta, space, moment, None)
     r = start_distance(family, theta, start, space)
     if leaf is not None and start is not None:
@@ -250,9 +251,19 @@ def _norm_moment(
     return Constant(_mean_power(word_weights(weights, q), norms, p), "proved", f"E of the p-th power, {words}")
 
 
-def _no_contraction(words: str, kappa: Constant, moment: float | None) -> NotCertified:
+def _one_map_never_contracts(parts: Sequence[NDArray]) -> bool:
+    """Whether a linear part has spectral radius >= 1, so that none of its powers contracts, whatever q is."""
+    if len(parts) * len(parts[0]) ** 3 > EIGENVALUES:
+        return False  # not known: it would take longer than the words did
+    return any(float(np.max(np.abs(np.linalg.eigvals(A)), initial=0.0)) >= 1 for A in parts)
+
+
+def _no_contraction(words: str, kappa: Constant, moment: float | None, *, never: bool = False) -> NotCertified:
+    """Return the error for words that do not contract; a larger q is not offered where it can ``never`` help."""
     if moment is None:
-        reason, alternatives = "", ("a larger q", "moment=p for contraction in p-mean")
+        meaning = "the largest Lipschitz constant of a word of q maps"
+        alternatives = (*(() if never else ("a larger q",)), "moment=p for contraction in p-mean")
     else:
-        reason, alternatives = f" (E Lip^{moment:g})", ("a larger q",)
-    return NotCertified(f"kappa ≥ 1: {words} give {kappa.value:.6g}{reason}", alternatives)
+        meaning, alternatives = f"the mean of Lip(T_1 … T_q)^{moment:g}", ("a larger q",)
+    known = "; a map has spectral radius ≥ 1, so that no q helps" if never else ""
+    return NotCertified(f"kappa ≥ 1: {words} give {kappa.value:.6g} (kappa is {meaning}){known}", alternatives)

@@ -16,7 +16,7 @@ from contraction.certificates.falsify import OPERATIONS
 from contraction.certificates.words import p_mean_factor
 from contraction.maps.arrays import is_exact
 from contraction.maps.errors import MapRefused, NotCertified
-from contraction.maps.operators import Operators, RandomOperator
+from contraction.maps.operators import Operators, RandomOperator, how_to_state
 from contraction.maps.rounding import gamma
 from contraction.maps.spaces import Euclidean, L1Simplex, Space, SupNorm, WeightedEuclidean
 
@@ -115,7 +115,7 @@ def prefix_bounds(operators: Operators, n: int, k: float | None) -> NDArray:
     if known is None:
         raise NotCertified(
             f"the rounding of T_1 … T_{n} is unknown: no Lipschitz constant is stated for {operators.family!r}",
-            ("declare contraction=, lipschitz= or affine=",),
+            (how_to_state(operators.family),),
         )
     return np.asarray(known[0], dtype=float) * (1 + 2.0**-20)
 

@@ -58,12 +58,12 @@ class AffineEnclosure(NamedTuple):
 
 
 def load_flint() -> ModuleType:
-    """Import python-flint, or raise an error that names the extra to install."""
+    """Import python-flint, or raise an error that says how to install it."""
     try:
         return importlib.import_module("flint")
     except ImportError:
         raise ImportError(
-            "rigorous=True needs python-flint: install it with pip install 'training-in-reverse[rigorous]'"
+            'rigorous=True needs python-flint: pip install python-flint, or in a checkout pip install -e ".[rigorous]"'
         ) from None
 
 

@@ -8,6 +8,7 @@ closed forms use only the methods of `RandomOperator` and its base class `Answer
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from inspect import signature
 from numbers import Real
 from typing import overload
 
@@ -26,7 +27,7 @@ from contraction.maps.rounding import float_up
 from contraction.maps.spaces import Space, as_space
 from contraction.types import Draw, Numbers
 
-__all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "drawn"]
+__all__ = ["AffineMaps", "Operator", "Operators", "RandomOperator", "drawn", "how_to_state"]
 
 
 def drawn(family: RandomOperator, n: int, seed: int, replicas: int | None = None) -> Operators:
@@ -42,6 +43,30 @@ def _affine_pair(given: object) -> tuple[NDArray, NDArray]:
     if any(x.dtype.kind not in "fiubO" for x in (A, b)):
         raise TypeError(f"affine(draw) must give A and b as real numbers, got {given!r}")
     return A, b
+
+
+def how_to_state(family: RandomOperator, *, one_for_all: bool = False) -> str:
+    """Return which arguments state Lipschitz constants for a family, those that its own constructor takes.
+
+    With ``one_for_all`` they must give one bound for all maps of the law.
+    """
+    if family.is_fixed_sequence:
+        return "give from_maps lipschitz=[…], one constant per map, or affine=[(A, b), …]"
+    taken = signature(type(family)).parameters
+    names = [name for name in ("contraction", "lipschitz", "affine") if name in taken]
+    if not names:
+        return "ct.RandomOperator(draw, apply, contraction=k) for the same maps, if a factor k is known"
+    listed = [f"{name}=" for name in (names[:1] if one_for_all else names)]
+    return "declare " + " or ".join(filter(None, (", ".join(listed[:-1]), listed[-1])))
+
+
+def _listed(label: str, given: Iterable | None, each: str, example: str) -> list | None:
+    """Return what is stated for each map as a list; a number or a function is refused in words."""
+    if given is None:
+        return None
+    if not isinstance(given, Iterable):
+        raise TypeError(f"{label} must be a list with {each} per map, such as {example}, got {given!r}")
+    return list(given)
 
 
 def _at_least_zero(value: object) -> bool:
@@ -118,6 +143,7 @@ class RandomOperator(Answers):
     batched: bool = True
     name: str = "RandomOperator"
     known: Known = Known()
+    is_fixed_sequence: bool = False  # True for the maps of `Operators.from_maps`
     _draws_many: bool = False
     _lipschitz: Callable[[Draw], float] | None = None
     _affine: Callable[[Draw], tuple[ArrayLike, ArrayLike]] | None = None
@@ -377,6 +403,8 @@ class Operators(Sequence):
         ------
         ValueError
             If the number of constants, or of affine forms, differs from the number of maps.
+        TypeError
+            If lipschitz or affine is one number, or a function, and not a list with an entry for each map.
 
         Examples
         --------
@@ -388,8 +416,8 @@ class Operators(Sequence):
         [0.0, 1.0, 3.5]
         """
         maps = list(maps)
-        constants = None if lipschitz is None else list(lipschitz)
-        forms = None if affine is None else list(affine)
+        constants = _listed("lipschitz", lipschitz, "one constant", "[0.5, 0.5]")
+        forms = _listed("affine", affine, "one pair (A, b)", "[(0.5, 1.0), (0.5, 3.0)]")
         for label, values in (("lipschitz", constants), ("affine", forms)):
             if values is not None and len(values) != len(maps):
                 raise ValueError(f"{label} must have one entry per map, got {len(values)} for {len(maps)} maps")
@@ -402,6 +430,7 @@ class Operators(Sequence):
             batched=batched,
             name="a fixed sequence of maps",
         )
+        family.is_fixed_sequence = True
         return cls(family, range(len(maps)))
 
     def __len__(self) -> int:

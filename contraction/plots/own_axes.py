@@ -31,7 +31,7 @@ def axes_for(ax: Axes | None, height: float = 3.4) -> Iterator[Axes]:
     TypeError
         If ``ax`` is neither None nor matplotlib axes.
     """
-    with style():  # names the extra if matplotlib is missing
+    with style():  # says how to install matplotlib if it is missing
         from matplotlib.axes import Axes
     if ax is not None and not isinstance(ax, Axes):
         raise TypeError(f"ax must be matplotlib axes, such as those of plt.subplots(), got {ax!r}")

@@ -53,12 +53,14 @@ def style() -> Iterator[None]:
     Raises
     ------
     ImportError
-        If matplotlib is not installed. The message names the extra that installs it.
+        If matplotlib is not installed. The message says how to install it.
     """
     try:
         import matplotlib
     except ImportError as error:
-        raise ImportError("plots need matplotlib: pip install 'training-in-reverse[plots]'") from error
+        raise ImportError(
+            'plots need matplotlib: pip install matplotlib, or in a checkout pip install -e ".[plots]"'
+        ) from error
     with matplotlib.rc_context(_RC):
         yield
 

@@ -157,7 +157,7 @@ def fetch(name: str, source: Source, cache: Path, searched: Sequence[str] = ()) 
     try:
         import pooch
     except ModuleNotFoundError as error:
-        what = f"{name} is missing, and pooch, which downloads it, is not installed"
+        what = f"{name} is missing, and pooch, which downloads it, is not installed (pip install pooch)"
         raise MissingData(missing_text(what, searched, _remedy(source))) from error
     for file, checksum in source.files.items():
         reasons: list[str] = []

@@ -41,7 +41,7 @@ def digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarra
     try:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("the data set digits is part of scikit-learn: install scikit-learn") from error
+        raise ModuleNotFoundError("the data set digits is part of scikit-learn (pip install scikit-learn)") from error
     pixels, classes = cast(tuple[np.ndarray, np.ndarray], load_digits(return_X_y=True))
     images, labels = pixels.reshape(-1, 8, 8).astype(np.uint8), classes.astype(np.int64)
     test = np.arange(len(images)) % 5 == 4

@@ -119,7 +119,7 @@ def dask_executor(
     try:
         from distributed import Client, WorkerPlugin
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("--dask needs dask.distributed: install distributed") from error
+        raise ModuleNotFoundError("--dask needs dask.distributed (pip install distributed)") from error
     client: Any = Client(address, set_as_default=False)  # its methods return values or coroutines
     try:
         if setup is not None:

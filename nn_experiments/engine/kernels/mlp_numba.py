@@ -9,7 +9,7 @@ import numpy as np
 try:
     import numba  # noqa: F401
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("the compiled kernel needs numba (the extra `fast`)", name="numba") from error
+    raise ModuleNotFoundError("the compiled kernel needs numba (pip install numba)", name="numba") from error
 
 from nn_experiments.engine.kernels import blocked
 from nn_experiments.engine.kernels.compiling import compiled

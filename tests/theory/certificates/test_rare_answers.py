@@ -266,9 +266,12 @@ def test_why_no_words_contract() -> None:
     assert _why_no_words(other, ct.Euclidean()).startswith("no linear parts are known for ")
     kappa = Constant(1.25, "proved", "")
     plain, of_moment = _no_contraction("words of length 2", kappa, None), _no_contraction("words", kappa, 1.5)
-    assert plain.hypothesis == "kappa ≥ 1: words of length 2 give 1.25"
+    assert (
+        plain.hypothesis
+        == "kappa ≥ 1: words of length 2 give 1.25 (kappa is the largest Lipschitz constant of a word of q maps)"
+    )
     assert plain.alternatives == ("a larger q", "moment=p for contraction in p-mean")
-    assert of_moment.hypothesis == "kappa ≥ 1: words give 1.25 (E Lip^1.5)"
+    assert of_moment.hypothesis == "kappa ≥ 1: words give 1.25 (kappa is the mean of Lip(T_1 … T_q)^1.5)"
     assert of_moment.alternatives == ("a larger q",)
 
 

@@ -121,10 +121,12 @@ def test_failed_hypotheses():
     assert certify(QuadraticSGD(just_below, Uniform(-1, 1)), 0.0, rigorous=True).k < 1  # 1 - 2^-52, no rounding to 1
 
 
-def test_missing_flint_names_the_extra(monkeypatch):
+def test_missing_flint_names_the_package(monkeypatch):
     def absent(name):
         raise ImportError(name)
 
     monkeypatch.setattr(importlib, "import_module", absent)
-    with pytest.raises(ImportError, match=r"training-in-reverse\[rigorous\]"):
+    with pytest.raises(
+        ImportError, match=r"pip install python-flint, or in a checkout pip install -e \"\.\[rigorous\]\""
+    ):
         certify(QuadraticSGD(0.1, Uniform(-1, 1)), 0.0, rigorous=True)
