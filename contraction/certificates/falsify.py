@@ -282,7 +282,7 @@ def _pairs(
 
 
 def _order_of_arguments(family: RandomOperator) -> str:
-    """Return what may be the mistake where ``apply`` is a user's function: theta and the draw exchanged."""
+    """Return a reminder of the order of ``(theta, draw)``, which a user may have exchanged in ``apply``."""
     if type(family) is not RandomOperator or family.is_fixed_sequence:
         return ""
     return "; is apply a function of (theta, draw), in this order?"
