@@ -115,8 +115,8 @@ def test_norms_and_distances_are_computed_in_double_precision() -> None:
     """In float32 the squares of 1e-30 are 0, and 1 + 2⁻³⁰ is 1."""
     one = {"parameters": {"a": torch.tensor([3e-30]), "b": torch.tensor([[4e-30]])}}
     zero = {"parameters": {"b": torch.zeros(1, 1), "a": torch.zeros(1)}}
-    assert float(parameter_norm(one["parameters"])) == pytest.approx(5e-30, rel=1e-6)  # of 3e-30 in float32
-    assert parameter_distance(one, zero) == pytest.approx(5e-30, rel=1e-6)
+    assert float(parameter_norm(one["parameters"])) == pytest.approx(5e-30, rel=1e-6, abs=0)  # of 3e-30 in float32
+    assert parameter_distance(one, zero) == pytest.approx(5e-30, rel=1e-6, abs=0)
     exact = {"parameters": {"a": torch.tensor([1 + 2.0**-30], dtype=torch.float64)}}
     assert parameter_distance(exact, {"parameters": {"a": torch.ones(1)}}) == 2.0**-30
 

@@ -94,3 +94,33 @@ def test_a_vector_of_one_coordinate_is_not_one_of_two(maps) -> None:
 def test_a_number_stands_for_all_coordinates() -> None:
     family = fam.FiniteFamily([(np.eye(2) / 2, 3.0), (0.5, [3.0, 3.0])])
     assert family.affine(np.array([0, 1])).b.tolist() == [[3.0, 3.0], [3.0, 3.0]]
+
+
+def test_linear_maps_have_the_fixed_point_zero_which_nothing_rounds() -> None:
+    family = fam.FiniteFamily([(0.5, 0.0), (0.25, 0.0)])
+    assert family.fixed_point is not None
+    assert family.fixed_point.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+def test_moments_of_normal_noise_whose_powers_nearly_underflow(p: float) -> None:
+    """E|ε|^p = σ^p √(2^p/π) Γ((p+1)/2), of about 1e-306: the first factor alone is below 2^-1000."""
+    sd = 10.0 ** (-306 / p)
+    claimed = sd**p * math.sqrt(2**p / math.pi) * math.gamma((p + 1) / 2)
+    assert fam.Gaussian(sd).moment(p) == pytest.approx(claimed, rel=1e-12, abs=0)
+
+
+def test_a_displacement_of_several_starts_is_that_of_the_farthest() -> None:
+    """Too many batches to list: 25 of 50 rows. The gradients at 0 are 0, and those at 2 are not."""
+    loss = fam.RidgeLoss(np.ones((50, 1)), np.zeros(50), ridge=0.0)
+    steps = fam.GradientSteps(loss, 0.1, batch_size=25)
+    assert steps.batches is None
+    far = steps.displacement(np.array([2.0])).value
+    assert far == pytest.approx(0.2, rel=1e-12)
+    assert steps.displacement(np.array([[0.0], [2.0]])).value == far
+
+
+def test_a_tail_index_needs_maps_that_contract_on_average() -> None:
+    """E log |K| = (log 2 + log 1.5)/2 = 0.55: between 0 and 1."""
+    with pytest.raises(ValueError, match="contract on average|E log"):
+        _ = fam.ExpandingOnAverage([2.0, 1.5]).kesten_index
