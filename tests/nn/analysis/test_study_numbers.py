@@ -167,11 +167,11 @@ def test_the_table_of_settings_holds_their_rows(name):
         assert line[0] == a.name
         assert line[1] == ("–" if np.isnan(a.error) else f"{a.error:.2g}")
         numbers = (a.exponent, a.rate, a.increment, a.forward_increment, b.increment, b.forward_increment)
-        assert [float(text) for text in line[2:8]] == pytest.approx(numbers, rel=0.06, nan_ok=True)
+        assert [float(text) for text in line[2:8]] == pytest.approx(numbers, rel=0.06, nan_ok=True, abs=0)
         for text, verdicts in zip(line[8:12], (a.backward, b.backward, a.forward, b.forward), strict=True):
             kinds = [f"{kind} {count}" for kind, count in verdicts.items()]
             assert text == (", ".join(kinds) if len(kinds) > 1 else next(iter(verdicts)))
-        assert float(line[12]) == pytest.approx(a.last_increment, rel=0.06)
+        assert float(line[12]) == pytest.approx(a.last_increment, rel=0.06, abs=0)
         assert line[13] == ("–" if np.isnan(a.bound) else f"{a.bound:.2g}")
 
 

@@ -47,7 +47,7 @@ def test_directions_are_dependent_to_rounding_below_8_units_a_row(d: int) -> Non
     Q, turned = _singular_basis(twice)
     assert Q.shape == (d, 1)
     assert abs(Q[0, 0]) == 1
-    assert turned == pytest.approx(64 * d * EPS, rel=1e-12)
+    assert turned == pytest.approx(64 * d * EPS, rel=1e-12, abs=0)
 
 
 def half(offset: Any, A: Any) -> FiniteFamily:
@@ -70,7 +70,7 @@ def test_maps_may_leave_the_leaf_of_their_steps_by_rounding(turned: float) -> No
             if kept:
                 leaf = _of_steps(family, theta, Q, turned, [A])
                 np.testing.assert_allclose(leaf.parts[0], [[0.5]], rtol=1e-12)
-                assert leaf.error == pytest.approx((3 * turned * (1 + turned) + 8 * 4 * EPS) * 0.5, rel=1e-6)
+                assert leaf.error == pytest.approx((3 * turned * (1 + turned) + 8 * 4 * EPS) * 0.5, rel=1e-6, abs=0)
             else:
                 with pytest.raises(NotCertified, match=message):
                     _of_steps(family, theta, Q, turned, [A])
@@ -80,7 +80,7 @@ def test_the_largest_of_several_parts_counts_for_the_error() -> None:
     family = FiniteFamily([(0.5 * np.eye(2), [0.0, 0.0]), (np.diag([0.25, 0.75]), [0.0, 0.0])])
     leaf = _of_steps(family, np.zeros(2), np.array([[1.0], [0.0]]), 0.0, [0.5 * np.eye(2), np.diag([0.25, 0.75])])
     assert [part.tolist() for part in leaf.parts] == [[[0.5]], [[0.25]]]
-    assert leaf.error == pytest.approx(8 * 4 * EPS * 0.75, rel=1e-12)
+    assert leaf.error == pytest.approx(8 * 4 * EPS * 0.75, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(("limit", "products"), [(11, 12), (12, 26), (25, 26), (26, None)])

@@ -173,7 +173,7 @@ def test_a_moment_of_ones_own_that_is_no_number_bounds_nothing() -> None:
 def test_norms_of_single_precision_and_integers_are_those_of_their_numbers() -> None:
     for size in (1e-30, 1e30):
         v = np.array([3 * size, 4 * size], dtype=np.float32)
-        assert euclidean_norm(v) == pytest.approx(5 * size, rel=1e-6)
+        assert euclidean_norm(v) == pytest.approx(5 * size, rel=1e-6, abs=0)
     assert euclidean_norm(np.array([3 * 10**9, 4 * 10**9])) == 5e9
 
 

@@ -240,7 +240,7 @@ def test_letters_on_a_leaf_have_the_error_of_the_leaf_and_that_of_their_terms() 
     assert isinstance(metric, Euclidean)
     assert module.letters(family, theta, None, None)[3] == lost
     largest = max(float(np.linalg.norm(A)) for _, A in known)
-    assert lost == pytest.approx(float(cancelled(family.linear_terms, 3, largest)), rel=1e-14)
+    assert lost == pytest.approx(float(cancelled(family.linear_terms, 3, largest)), rel=1e-14, abs=0)
     with pytest.raises(ValueError, match="a leaf is certified in the Euclidean distance"):
         module.letters(family, theta, True, SupNorm())
     assert module.letters(QuadraticSGD(0.5, Uniform(-1, 1)), np.zeros(1), None, SupNorm())[2] == SupNorm()

@@ -122,5 +122,5 @@ def test_a_displacement_of_several_starts_is_that_of_the_farthest() -> None:
 
 def test_a_tail_index_needs_maps_that_contract_on_average() -> None:
     """E log |K| = (log 2 + log 1.5)/2 = 0.55: between 0 and 1."""
-    with pytest.raises(ValueError, match="contract on average|E log"):
+    with pytest.raises(ValueError, match=r"contract on average|E log"):
         _ = fam.ExpandingOnAverage([2.0, 1.5]).kesten_index

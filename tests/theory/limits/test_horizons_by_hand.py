@@ -118,7 +118,7 @@ def test_an_eps_below_the_rounding_is_refused_with_one_that_is_not(start: float)
     ("x", "up"), [(1.0, 1.0), (1.01, 2.0), (9.2, 10.0), (1.496e-13, 2e-13), (3e-5, 3e-5), (250.0, 300.0)]
 )
 def test_a_number_is_rounded_up_to_one_digit(x: float, up: float) -> None:
-    assert _one_digit_up(x) == pytest.approx(up, rel=1e-12)
+    assert _one_digit_up(x) == pytest.approx(up, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("slopes", [(0.5, 0.25), (0.9, 0.0)])

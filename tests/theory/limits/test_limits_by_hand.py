@@ -39,7 +39,7 @@ def test_the_rounding_of_one_map_is_that_of_its_largest_coordinate(name: str) ->
     """2 γ(64 + 16 d) max |x_j| in every coordinate, and the norm of such a vector."""
     space, norm = NORMS[name]
     expected = norm * gamma(PER_MAP) * 2 * 8.0
-    assert rounding_of_one(space, np.array([3.0, -8.0])) == pytest.approx(expected, rel=1e-12)
+    assert rounding_of_one(space, np.array([3.0, -8.0])) == pytest.approx(expected, rel=1e-12, abs=0)
     single = rounding_of_one(space, np.array([3.0, -8.0], dtype=np.float32))
     assert single == pytest.approx(norm * gamma(PER_MAP, 2.0**-24) * 2 * 8.0, rel=1e-12)
     for exact in (np.array([3, 8]), np.array([F(1, 3), F(8)]), np.array([True, False]), np.array([3, 8], dtype="u1")):
@@ -52,9 +52,9 @@ def test_the_rounding_of_one_map_in_a_metric_is_seen_in_its_distances() -> None:
     x = np.array([1.0, -2.0])
     each = gamma(PER_MAP) * 2 * 2.0
     expected = 1.05 * max(float(np.sum(np.abs(x**3 - (x + s * each) ** 3))) for s in (1, -1))
-    assert rounding_of_one(cubes, x) == pytest.approx(expected, rel=1e-12)
+    assert rounding_of_one(cubes, x) == pytest.approx(expected, rel=1e-12, abs=0)
     one_sided = Metric(lambda x, y: np.where((y > x).any(axis=-1), np.inf, np.abs(x - y).sum(axis=-1)))
-    assert rounding_of_one(one_sided, x) == pytest.approx(1.05 * 2 * each, rel=1e-3)
+    assert rounding_of_one(one_sided, x) == pytest.approx(1.05 * 2 * each, rel=1e-3, abs=0)
     nowhere = Metric(lambda x, y: np.full(np.shape(x)[:-1], np.nan))
     assert rounding_of_one(nowhere, x) == math.inf
 
@@ -192,7 +192,7 @@ def test_the_rounding_of_a_composition_is_a_sum_over_prefixes(name: str, n: int)
         largest = max(largest, float(np.max(np.abs(x))))
     np.testing.assert_allclose(value, x, rtol=1e-14)
     expected = float(np.sum(prefixes[:n])) * norm * gamma(PER_MAP) * 2 * largest
-    assert rounding == pytest.approx(expected, rel=1e-5)
+    assert rounding == pytest.approx(expected, rel=1e-5, abs=0)
     assert rounding >= expected
     start = np.array([3.0, 0.0])
     assert composed(family.sample(n), start, 0, prefixes)[1] == 0.0

@@ -50,9 +50,9 @@ def test_the_rounding_of_a_box_is_that_of_its_farthest_coordinate(place: int) ->
     for ends, largest in (((near, far), 0.25), ((near, far + 8 * np.eye(2)[place]), 8.25), ((near - 9, far), 9.125)):
         image = np.stack([end / 2 for end in ends])
         slack = _rounding(maps, 1, *ends, image)
-        assert slack == pytest.approx(gamma(64 + 32) * 2 * largest, rel=1e-12)
+        assert slack == pytest.approx(gamma(64 + 32) * 2 * largest, rel=1e-12, abs=0)
     wide = np.array([[-0.5, 0.0], [0.0, 0.5]]) + 16 * np.eye(2)[place]
-    assert _rounding(maps, 1, near, far, wide) == pytest.approx(gamma(64 + 32) * 2 * 16.5, rel=0.04)
+    assert _rounding(maps, 1, near, far, wide) == pytest.approx(gamma(64 + 32) * 2 * 16.5, rel=0.04, abs=0)
     single = _rounding(maps, 1, near, far, np.zeros((2, 2), np.float32))
     assert single == pytest.approx(gamma(64 + 32, 2.0**-24) * 2 * 0.25, rel=1e-12)
     assert _rounding(maps, 1, near, far, np.zeros((2, 2), dtype=int)) == 0
@@ -94,9 +94,9 @@ def test_in_a_metric_of_ones_own_each_map_is_rounded_at_the_numbers_met_so_far()
     value, rounding = composed(maps, np.array([2.0, 4.0]), 3, prefixes)
     assert value.tolist() == [-0.125, -0.0625]
     each = 1.05 * 3 * gamma(64 + 32)
-    assert rounding == pytest.approx(each * 8 * (0.25 + 0.5 + 1.0), rel=0.02)
+    assert rounding == pytest.approx(each * 8 * (0.25 + 0.5 + 1.0), rel=0.02, abs=0)
     smaller = composed(maps, np.array([-4.0, 1.0]), 3, prefixes)[1]  # the start is the largest: 4, then 2
-    assert smaller == pytest.approx(each * 4 * (0.25 + 0.5 + 1.0), rel=0.02)
+    assert smaller == pytest.approx(each * 4 * (0.25 + 0.5 + 1.0), rel=0.02, abs=0)
 
 
 def test_compositions_begin_and_end_where_asked() -> None:

@@ -213,7 +213,7 @@ def test_tails_below_all_floats() -> None:
 
 @pytest.mark.parametrize("unit", [UNIT, 2.0**-24])
 def test_gamma_is_a_quotient_that_needs_few_roundings(unit: float) -> None:
-    assert gamma(7) == gamma(7, UNIT) == pytest.approx(7 * UNIT, rel=1e-14)
+    assert gamma(7) == gamma(7, UNIT) == pytest.approx(7 * UNIT, rel=1e-14, abs=0)
     assert gamma(0, unit) == 0.0
     assert gamma(0.5 / unit, unit) == 1.0
     assert gamma(0.75 / unit, unit) == 3.0
@@ -229,7 +229,7 @@ def test_what_cancels_is_counted_by_its_terms_its_size_and_its_norm(terms: int, 
     """γ(terms + 2) d · d · condition · (2 + size): entries, their Frobenius norm, and another norm."""
     for size in (0.0, 0.5, 30.0):
         one = gamma(terms + 2) * (2 + size)
-        assert float(cancelled(terms, d, size)) == pytest.approx(d**2 * one, rel=1e-14)
-        assert float(cancelled(terms, d, size, 7.0)) == pytest.approx(7 * d**2 * one, rel=1e-14)
+        assert float(cancelled(terms, d, size)) == pytest.approx(d**2 * one, rel=1e-14, abs=0)
+        assert float(cancelled(terms, d, size, 7.0)) == pytest.approx(7 * d**2 * one, rel=1e-14, abs=0)
     assert cancelled(terms, d, [0.0, 1.0]).shape == (2,)
     assert cancelled(0, d, [0.0, 1.0]).tolist() == [0.0, 0.0]
