@@ -4,7 +4,7 @@ default: seconds; ci: default, derandomised; thorough: random and as long as one
 
 Compiled kernels are cached in a folder of this run's own. Each worker of pytest-xdist computes in one thread: with
 as many workers as cores, the threads of OpenMP would wait for each other, and some tests would take ten times as long.
-`pytest.approx` refuses numbers below 1e-12 without ``abs=``: its own absolute tolerance would let 0 pass for them.
+`pytest.approx` with ``rel=`` refuses numbers below 1e-12 without ``abs=``: its own 1e-12 would let 0 pass for them.
 Figures that a test, or the example of a docstring, opens through pyplot are closed after it: matplotlib warns when more
 than 20 are open.
 """
@@ -38,8 +38,8 @@ _approx = pytest.approx
 
 
 def _approx_of_numbers_that_count(expected, rel=None, abs=None, nan_ok=False):
-    """Return `pytest.approx`, unless its absolute tolerance of 1e-12 would let 0 pass for every number expected."""
-    if abs is None and not isinstance(expected, dict):
+    """Return `pytest.approx`, unless ``rel`` is given and its absolute tolerance of 1e-12 would let 0 pass for all."""
+    if rel is not None and abs is None and not isinstance(expected, dict):
         with suppress(TypeError, ValueError):  # what is no array of numbers
             numbers = np.abs(np.asarray(expected, dtype=float))
             small = bool(np.any(numbers > 0) and np.all(numbers < 1e-12))
