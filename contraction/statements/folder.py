@@ -8,12 +8,13 @@ import sys
 import types
 from pathlib import Path
 
+from contraction.maps.errors import TrainingInReverseError
 from contraction.statements.records import Statement
 
 __all__ = ["statements_from"]
 
 
-class _UnloadableError(ImportError, ValueError):
+class _UnloadableError(TrainingInReverseError, ImportError, ValueError):
     """A file with an error of its own: commands refuse the folder, as they do if the file defines no statement."""
 
 

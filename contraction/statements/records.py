@@ -23,6 +23,7 @@ from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 
+from contraction.maps.errors import TrainingInReverseError
 from contraction.types import Numbers
 from contraction.values import Value
 
@@ -60,7 +61,7 @@ def ratio_of(measured: float | None, claimed: float | None) -> float | None:
     return float(measured) / float(claimed)
 
 
-class _UnfitError(ValueError):
+class _UnfitError(TrainingInReverseError, ValueError):
     """A verdict that could say nothing: it is refused, also where a check makes it."""
 
 

@@ -94,8 +94,8 @@ def test_the_rounding_of_a_distance_is_that_of_both_images() -> None:
         exact = images[0] is images[1]
         for space, factor in ((Euclidean(), 4 * np.sqrt(2)), (SupNorm(), 4.0), (box, 8.0)):
             found = _allowance(space, x, y, *images)
-            assert found == pytest.approx([factor * error], rel=1e-12 if exact else 0.02)
-        assert _allowance(weighted, x, y, *images) == pytest.approx([2 * 2 * np.sqrt(2) * error], rel=1e-12)
+            assert found == pytest.approx([factor * error], rel=1e-12 if exact else 0.02, abs=0)
+        assert _allowance(weighted, x, y, *images) == pytest.approx([2 * 2 * np.sqrt(2) * error], rel=1e-12, abs=0)
 
 
 def test_exact_points_with_exact_images_have_no_rounding() -> None:
@@ -116,7 +116,7 @@ def test_distances_less_what_rounding_may_have_added() -> None:
     theta, images = np.array([0.0, 0.0]), np.array([[3.0, 4.0], [1e-300, 0.0], [-6.0, 8.0]])
     found = least_distances(SupNorm(), theta, images)
     room = 4 * gamma(64 + 32) * 2 * np.array([4.0, 1e-300, 8.0])
-    assert found == pytest.approx(np.array([4.0, 1e-300, 8.0]) - room, rel=1e-15)
+    assert found == pytest.approx(np.array([4.0, 1e-300, 8.0]) - room, rel=1e-15, abs=0)
     assert np.all((4 - found[0]) / room[0] == pytest.approx(1, rel=0.02))
     near = least_distances(SupNorm(), np.array([1.0]), np.array([[1 + 2.0**-52], [1.5]]))
     assert near[0] == 0.0
