@@ -40,7 +40,7 @@ _approx = pytest.approx
 def _approx_of_numbers_that_count(expected, rel=None, abs=None, nan_ok=False):
     """Return `pytest.approx`, unless ``rel`` is given and its absolute tolerance of 1e-12 would let 0 pass for all."""
     if rel is not None and abs is None and not isinstance(expected, dict):
-        with suppress(TypeError, ValueError):  # what is no array of numbers
+        with suppress(TypeError, ValueError):  # not an array of numbers
             numbers = np.abs(np.asarray(expected, dtype=float))
             small = bool(np.any(numbers > 0) and np.all(numbers < 1e-12))
             assert not small, f"approx({expected!r}) is also true of 0, as its absolute tolerance is 1e-12: pass abs="

@@ -1,4 +1,4 @@
-"""Show the verdicts that checks return to a function, without a hook in the package."""
+"""Show verdicts to a function without a hook in the package; say whether a check refuses a case."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from contraction.maps.errors import TrainingInReverseError
 from contraction.statements import records
 from contraction.statements.library import oracle
-from contraction.statements.records import Verdict
+from contraction.statements.records import Statement, Verdict
 
 
 @contextmanager
@@ -49,3 +50,11 @@ def observed(observer: Callable[[Verdict], Any]) -> Iterator[None]:
         ):
             patch.setattr(owner, name, silenced(getattr(owner, name)))
         yield
+
+
+def refuses(statement: Statement, arguments: dict) -> bool:
+    """Whether the check of one case fails, or raises an error about its numbers."""
+    try:
+        return not statement.check(**arguments)
+    except (TrainingInReverseError, ArithmeticError, ValueError):
+        return True

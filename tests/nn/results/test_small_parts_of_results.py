@@ -195,7 +195,7 @@ def measured(starts: tuple[str, ...] = ("θ0", "10 ahead", "2 ahead", increments
 def test_ratios_are_to_the_distance_of_two_independent_runs(space: str) -> None:
     one = measured()
     found = ratios(one, space, "10 ahead")
-    assert found.shape == (3, 2)  # at step 0 there is no distance
+    assert found.shape == (3, 2)  # no distance is stored for step 0
     values = getattr(one, space)
     for draw in range(3):
         for k in (1, 2):
@@ -391,7 +391,7 @@ def test_a_study_has_the_seeds_that_it_says(about: dict, count: int) -> None:
 @pytest.mark.parametrize(("asked", "kept"), [(5, True), (6, True), (4, False), (0, False)])
 def test_as_many_seeds_may_replace_a_study_and_fewer_may_not(asked: int, kept: bool, tmp_path: Path) -> None:
     path = tmp_path / "s.npz"
-    check_keeps_seeds(path, 0)  # there is no file yet
+    check_keeps_seeds(path, 0)  # the file does not exist yet
     Study("s", {"x": np.zeros(2)}, {"seeds": 5}).save(path)
     if kept:
         check_keeps_seeds(path, asked)

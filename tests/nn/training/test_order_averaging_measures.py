@@ -94,7 +94,7 @@ def test_prices_of_steps_and_measures() -> None:
 
 
 def test_a_cosine_with_nothing_is_zero() -> None:
-    """At a point where all gradients vanish there is no angle; elsewhere only directions count."""
+    """The angle is undefined where all gradients vanish; elsewhere it depends on the directions alone."""
     one, zero = torch.tensor([3.0, -4.0], dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
     for first, second in ((zero, one), (one, zero), (zero, zero)):
         assert float(_cosine(first, second)) == 0.0

@@ -17,9 +17,9 @@ import pytest
 from numpy.typing import NDArray
 
 from contraction.maps import iterates
-from contraction.maps.errors import TrainingInReverseError
 from contraction.statements import all_statements
 from contraction.statements.records import Statement
+from tests.theory.verdicts import refuses
 
 #: Which iterate of n + 1 is changed.
 PLACES: dict[str, Callable[[int], int]] = {
@@ -55,14 +55,6 @@ def users() -> list[Any]:
         if statement.name not in OTHERS:
             found += [pytest.param(statement, name, id=f"{statement.name}-{name}") for name in names]
     return found
-
-
-def refuses(statement: Statement, arguments: dict) -> bool:
-    """Whether the check of one case fails, or stops because what it computes cannot be."""
-    try:
-        return not statement.check(**arguments)
-    except (TrainingInReverseError, ArithmeticError, ValueError):
-        return True
 
 
 @pytest.mark.control

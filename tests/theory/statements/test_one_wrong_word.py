@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contraction.maps.errors import TrainingInReverseError
 from contraction.statements import all_statements
 from contraction.statements.cases import exact_words
 from contraction.statements.records import Statement
+from tests.theory.verdicts import refuses
 
 
 def one_word_elsewhere(rows: NDArray) -> NDArray:
@@ -75,14 +75,6 @@ def users() -> list[Any]:
         if getattr(sys.modules[statement.check.__module__], name, None) is getattr(exact_words, name)
         and (statement.name, name) not in UNSEEN
     ]
-
-
-def refuses(statement: Statement, arguments: dict) -> bool:
-    """Whether the check of one case fails, or stops because what it computes cannot be."""
-    try:
-        return not statement.check(**arguments)
-    except (TrainingInReverseError, ArithmeticError, ValueError):
-        return True
 
 
 @pytest.mark.control
